@@ -2,16 +2,7 @@
 
 import msgspec
 
-
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of a stack, as the error's own text tells it."""
-
-    function: str
-    module: str
-    """File path, module or class, as reported; never the empty string (`?` when unknown)."""
-    line: int | None = None
-    source: str | None = None
-    """The line of code, when the trace carries it."""
+from app.normalise.record import Frame
 
 
 class RaisedError(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,5 @@
+"""`python -m app` is `prodsentinel`."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,93 @@
+"""The shapes of the catalogue: a known issue, its rules, and a match with its evidence."""
+
+import enum
+
+import msgspec
+
+
+class Tier(enum.StrEnum):
+    """How sure a match is."""
+
+    EXACT = "exact"
+    PROBABLE = "probable"
+    SUGGESTED = "suggested"
+
+
+class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One rule: all that it names must hold. An empty clause is refused by the compiler.
+
+    `exception`, `message` and `message_re2` of one clause speak of the same error of the chain
+    of causes.
+    """
+
+    exception: str = ""
+    """Type: its last component, or, when this has a dot, its full name or the end of it."""
+    message: str = ""
+    """Substring of the message, in that case."""
+    message_re2: str = ""
+    frame: str = ""
+    """Substring of `module function` of any frame."""
+    text: str = ""
+    """Substring of the whole error text."""
+    text_re2: str = ""
+    service: str = ""
+    level: str = ""
+    any: tuple["Clause", ...] = ()
+    all: tuple["Clause", ...] = ()
+    not_: "Clause | None" = msgspec.field(default=None, name="not")
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in which document an entry stands; lines count from 1 and include both ends."""
+
+    document: str
+    heading_path: tuple[str, ...]
+    first_line: int
+    last_line: int
+    content_hash: str
+    """SHA-256 of the entry's lines, 64 hex digits."""
+    origin: str = ""
+    """The document and heading it was drawn from, as the entry itself says."""
+
+
+class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalogue entry. Texts are Markdown."""
+
+    known_issue_id: str
+    title: str
+    symptoms: str
+    causes: str
+    fix: str
+    provenance: Provenance
+    rules: Clause
+    lesson: str = ""
+    caution: str = ""
+    severity: str | None = None
+    tags: tuple[str, ...] = ()
+    affected_files: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
+    near_misses: tuple[str, ...] = ()
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in a document that could not be used, named so that its author finds it."""
+
+    document: str
+    line: int
+    reason: str
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an entry matched: the clause that held, and the part of the error text it held on."""
+
+    clause: str
+    quote: str
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """A signature held against one known issue."""
+
+    known_issue_id: str
+    tier: Tier
+    score: float
+    evidence: tuple[Evidence, ...]

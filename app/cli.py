@@ -1,0 +1,86 @@
+"""`prodsentinel …`: the service and its tools from a terminal."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from app.errors import AppError
+from app.settings import Settings, dotenv_directories, load_settings
+
+USAGE_ERROR = 2
+
+
+class FriendlyGroup(click.Group):
+    """Turns our errors into one line on standard error and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except AppError as error:
+            click.echo(f"prodsentinel: {error}", err=True)
+            sys.exit(USAGE_ERROR)
+
+
+@click.group(cls=FriendlyGroup)
+@click.version_option(package_name="prodsentinel")
+def main() -> None:
+    """Stores service logs, ties them into chains, matches errors to fixes already written."""
+
+
+@contextmanager
+def _with_database() -> Iterator[Settings]:
+    """The settings, with an embedded server behind them when they name no database."""
+    settings = load_settings(os.environ, directories=dotenv_directories())
+    if settings.database_url:
+        yield settings
+        return
+    # Imported late: whoever names a database needs no embedded one.
+    from app.embedded import EmbeddedServer  # noqa: PLC0415
+
+    server = EmbeddedServer(Path(settings.data_dir))
+    try:
+        yield msgspec.structs.replace(settings, database_url=server.url)
+    finally:
+        server.stop()
+
+
+@main.command()
+@click.option("--migrate/--no-migrate", default=False, help="Bring the database up to date first.")
+def serve(*, migrate: bool) -> None:
+    """Run the service until it is told to stop."""
+    import uvicorn  # noqa: PLC0415 - the other commands start faster without it
+
+    from app.logging import configure_logging  # noqa: PLC0415
+    from app.main import create_app  # noqa: PLC0415
+    from app.migrate import migrate as run_migrations  # noqa: PLC0415
+
+    with _with_database() as settings:
+        configure_logging(settings)
+        if migrate:
+            run_migrations(settings.database_url)
+        uvicorn.run(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    from app.migrate import migrate as run_migrations  # noqa: PLC0415
+
+    with _with_database() as settings:
+        run_migrations(settings.database_url)
+
+
+if __name__ == "__main__":
+    main()

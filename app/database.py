@@ -1,0 +1,134 @@
+"""Engine, connections, and the one place where driver errors become ours."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import MetaData, Text, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from app.errors import AppError
+from app.settings import Settings
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Identifiers compare byte by byte: faster than any locale, and the same on every machine.
+Token = Text(collation="C")
+
+
+class DatabaseUnavailable(AppError):
+    """PostgreSQL cannot be reached or has no connection to spare; try again shortly."""
+
+
+def sqlalchemy_url(url: str) -> URL:
+    """The URL as SQLAlchemy wants it: with the driver in the scheme."""
+    return make_url(url).set(drivername="postgresql+asyncpg")
+
+
+def asyncpg_dsn(url: str) -> str:
+    """The URL as asyncpg wants it: asyncpg refuses a driver in the scheme."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+# SQLSTATE classes 08 (connection), 53 (resources) and 57 (operator intervention).
+_UNAVAILABLE = (
+    OSError,
+    asyncio.TimeoutError,
+    PoolTimeout,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InternalClientError,
+)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether a driver error says that the database, not the statement, is at fault."""
+    if isinstance(error, DBAPIError):
+        cause = getattr(error.orig, "__cause__", None)
+        return error.connection_invalidated or isinstance(cause, _UNAVAILABLE)
+    # asyncpg's client-side DataError is an InterfaceError too: there the value is at fault.
+    return isinstance(error, _UNAVAILABLE) and not isinstance(error, ValueError)
+
+
+class Database:
+    """The pool of one process; opens nothing until it is first used."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self.engine = _make_engine(url, settings)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end, rolled back when the body raises."""
+        try:
+            async with self._sessions() as session, session.begin():
+                yield session
+        except (DBAPIError, *_UNAVAILABLE) as error:
+            if is_unavailable(error):
+                raise DatabaseUnavailable from error
+            raise
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[Any]:
+        """The asyncpg connection itself: SQLAlchemy has no COPY."""
+        try:
+            async with self.engine.connect() as connection:
+                raw = await connection.get_raw_connection()
+                yield raw.driver_connection
+        except (DBAPIError, *_UNAVAILABLE) as error:
+            if is_unavailable(error):
+                raise DatabaseUnavailable from error
+            raise
+
+    def connections_used(self) -> int:
+        return int(self.engine.pool.checkedout())  # type: ignore[attr-defined]
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _make_engine(url: str, settings: Settings) -> AsyncEngine:
+    timeout_ms = int(settings.statement_timeout_seconds * 1000)
+    engine = create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.pool_timeout_seconds,
+        connect_args={
+            "timeout": settings.connect_timeout_seconds,
+            "server_settings": {
+                "application_name": "prodsentinel",
+                "statement_timeout": str(timeout_ms),
+                "timezone": "UTC",
+                "jit": "off",
+            },
+        },
+    )
+
+    # Cheaper than pool_pre_ping: asyncpg already knows when its socket was closed.
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _refuse_closed(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
+        if dbapi_connection.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine

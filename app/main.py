@@ -1,0 +1,100 @@
+"""`create_app(settings)`: the only wiring. Importing this opens nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+
+import structlog
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+
+from app import metrics
+from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
+from app.catalogue.matcher import Matcher
+from app.correlation import CorrelationMiddleware
+from app.database import Database, DatabaseUnavailable
+from app.incidents.digest import Digest
+from app.problems import problem_details
+from app.query.handlers import router as query_router
+from app.receive.handlers import router as receive_router
+from app.service import HealthCheck, Upkeep
+from app.settings import Settings
+from app.store.ingest import Ingest
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The ASGI application. `settings.database_url` must name a server; nothing is opened yet."""
+    database = Database(settings.database_url, settings)
+    matcher = _read_catalogue(settings)
+    digest = Digest(database, matcher, settings)
+    upkeep = Upkeep(database, matcher, settings)
+    provided = {
+        "settings": settings,
+        "database": database,
+        "matcher": matcher,
+        "accept": Ingest(database),
+        "check_health": HealthCheck(database, digest),
+    }
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        metrics.DB_CONNECTIONS_USED.set_function(database.connections_used)
+        prepared = await _prepare(upkeep)
+        workers = [
+            asyncio.create_task(digest.run(), name="digest"),
+            asyncio.create_task(upkeep.run(prepared=prepared), name="upkeep"),
+        ]
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            await database.close()
+
+    return Litestar(
+        route_handlers=[receive_router, query_router, PrometheusController],
+        lifespan=[lifespan],
+        dependencies={name: _constant(value) for name, value in provided.items()},
+        middleware=[
+            CorrelationMiddleware(),
+            # Grouped: by raw path every correlation ID would become a time series.
+            PrometheusConfig(
+                app_name="prodsentinel", prefix="prodsentinel_http", group_path=True
+            ).middleware,
+        ],
+        plugins=[problem_details],
+        openapi_config=OpenAPIConfig(title="ProdSentinel", version=version("prodsentinel")),
+        request_max_body_size=None,  # the receive room holds its own limit, before and after gzip
+        logging_config=None,
+    )
+
+
+def _constant(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
+
+
+def _read_catalogue(settings: Settings) -> Matcher:
+    compiled = read_documents([DEFAULT_DOCUMENTS, *settings.catalogue_paths()])
+    for problem in compiled.problems:
+        log.warning(
+            "catalogue_entry_broken",
+            document=problem.document,
+            line=problem.line,
+            reason=problem.reason,
+        )
+    return Matcher(compiled.issues)
+
+
+async def _prepare(upkeep: Upkeep) -> bool:
+    """Whether the database was there; without it the service starts all the same and says so."""
+    with suppress(DatabaseUnavailable):
+        await upkeep.once()
+        return True
+    log.warning("started_without_database")
+    return False

@@ -1,0 +1,30 @@
+"""Every metric the service exports; each label takes its values from a closed set."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECORDS_ACCEPTED = Counter("prodsentinel_records_accepted", "Log records stored.")
+RECORDS_RESENT = Counter(
+    "prodsentinel_records_resent", "Log records accepted that were stored before."
+)
+RECORDS_REFUSED = Counter(
+    "prodsentinel_records_refused", "Log records refused, by reason.", ["reason"]
+)
+COMMIT_SECONDS = Histogram(
+    "prodsentinel_commit_seconds",
+    "From the start of a batch's transaction to its commit.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+BATCH_RECORDS = Histogram(
+    "prodsentinel_batch_records",
+    "Log records in one batch.",
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000),
+)
+SIGNATURES = Counter("prodsentinel_signatures_seen", "Signatures seen for the first time.")
+MATCHES = Counter(
+    "prodsentinel_matches", "Signatures held against the catalogue, by tier.", ["tier"]
+)
+INCIDENTS_OPENED = Counter("prodsentinel_incidents_opened", "Incidents opened.")
+INCIDENTS_OPEN = Gauge("prodsentinel_incidents_open", "Incidents not resolved.")
+CHAINS_DIGESTED = Counter("prodsentinel_chains_digested", "Failing chains digested.")
+DIGEST_FAILURES = Counter("prodsentinel_digest_failures", "Rounds of the digest that failed.")
+DB_CONNECTIONS_USED = Gauge("db_connections_used", "Database connections in use.")

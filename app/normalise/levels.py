@@ -1,0 +1,48 @@
+"""Levels as services write them -> the six severities.
+
+Numbers 0-7 are syslog severities (RFC 5424, section 6.2.1); 8-24 are OpenTelemetry severity
+numbers (logs data model, "Field: SeverityNumber"). OTel's 1-7 would collide with syslog and are
+read as syslog, because OTel senders use the OTLP protocol and not this field.
+"""
+
+from typing import Final
+
+from app.normalise.record import Severity
+
+_NAMES: Final = {
+    Severity.TRACE: ("trace", "trc", "finest", "finer", "verbose", "silly"),
+    Severity.DEBUG: ("debug", "dbg", "fine", "d"),
+    Severity.INFO: ("info", "information", "informational", "notice", "log", "config", "i"),
+    Severity.WARNING: ("warning", "warn", "wrn", "w"),
+    Severity.ERROR: ("error", "err", "severe", "e"),
+    Severity.CRITICAL: ("critical", "crit", "fatal", "alert", "emergency", "emerg", "panic"),
+}
+_BY_NAME: Final = {name: severity for severity, names in _NAMES.items() for name in names}
+_SYSLOG: Final = (
+    *(Severity.CRITICAL,) * 3,
+    Severity.ERROR,
+    Severity.WARNING,
+    *(Severity.INFO,) * 2,
+    Severity.DEBUG,
+)
+_OTEL: Final = tuple(severity for severity in Severity for _ in range(4))
+
+
+def parse_level(level: object) -> Severity | None:
+    """The severity a sender meant, or None when nobody knows."""
+    if isinstance(level, str):
+        word = level.strip().lower()
+        if word.isascii() and word.isdigit() and len(word) < 4:
+            return _parse_number(int(word))
+        return _BY_NAME.get(word)
+    if isinstance(level, int) and not isinstance(level, bool):
+        return _parse_number(level)
+    return None
+
+
+def _parse_number(number: int) -> Severity | None:
+    if 0 <= number < len(_SYSLOG):
+        return _SYSLOG[number]
+    if len(_SYSLOG) <= number <= len(_OTEL):
+        return _OTEL[number - 1]
+    return None

@@ -1,0 +1,73 @@
+"""The one place that says what an error is over HTTP: RFC 9457 problem details."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from litestar.exceptions import HTTPException
+from litestar.plugins.problem_details import (
+    ProblemDetailsConfig,
+    ProblemDetailsException,
+    ProblemDetailsPlugin,
+)
+
+from app.database import DatabaseUnavailable
+from app.errors import AppError, NotFound
+from app.query.handlers import InvalidCursor
+from app.receive.body import BodyTooLarge, UnreadableBody, UnsupportedBody
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS: Final = 2
+_STATUS: Final[dict[type[AppError], HTTPStatus]] = {
+    UnreadableBody: HTTPStatus.BAD_REQUEST,
+    InvalidCursor: HTTPStatus.BAD_REQUEST,
+    NotFound: HTTPStatus.NOT_FOUND,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def _problem(
+    status: int, detail: str, *, headers: dict[str, str] | None = None, extra: Any = None
+) -> ProblemDetailsException:
+    return ProblemDetailsException(
+        status_code=status,
+        title=HTTPStatus(status).phrase,
+        detail=detail,
+        headers=headers,
+        extra=extra,
+    )
+
+
+def _from_app_error(error: AppError) -> ProblemDetailsException:
+    status = next(
+        (status for kind, status in _STATUS.items() if isinstance(error, kind)),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        log.warning("database_unavailable", reason=repr(error.__cause__))
+        return _problem(status, str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return _problem(status, str(error))
+
+
+def _from_http(error: HTTPException) -> ProblemDetailsException:
+    extra = {"errors": error.extra} if isinstance(error.extra, list) else error.extra
+    return _problem(error.status_code, error.detail, headers=error.headers, extra=extra)
+
+
+def _from_unexpected(error: Exception) -> ProblemDetailsException:
+    log.error("request_failed", exc_info=error)
+    return _problem(500, "The service failed; its log says why.")
+
+
+problem_details = ProblemDetailsPlugin(
+    ProblemDetailsConfig(
+        exception_to_problem_detail_map={
+            AppError: _from_app_error,
+            HTTPException: _from_http,
+            Exception: _from_unexpected,
+        }
+    )
+)

@@ -1,0 +1,191 @@
+"""Every statement of the query room, by name. Read-only: rows in, views out."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalogue.tables import known_issues, matches
+from app.incidents.tables import IncidentStatus, incident_chains, incidents
+from app.query.views import (
+    IncidentSummary,
+    KnownIssueSummary,
+    KnownIssueView,
+    MatchView,
+    RecordView,
+    SampleChain,
+    SignatureView,
+    Source,
+)
+from app.store.tables import log_records, signatures
+
+_View = TypeVar("_View", bound=msgspec.Struct)
+
+_MATCH_COLUMNS = (
+    matches.c.signature_id,
+    matches.c.tier,
+    matches.c.score,
+    matches.c.evidence,
+    known_issues.c.known_issue_id,
+    known_issues.c.version,
+    known_issues.c.title,
+    known_issues.c.fix,
+    known_issues.c.caution,
+    known_issues.c.document,
+    known_issues.c.heading_path,
+    known_issues.c.first_line,
+    known_issues.c.last_line,
+    known_issues.c.origin,
+)
+_OF_MATCH = (matches.c.known_issue_id == known_issues.c.known_issue_id) & (
+    matches.c.known_issue_version == known_issues.c.version
+)
+
+
+async def chain_records(
+    session: AsyncSession, correlation_id: str, *, most: int
+) -> list[RecordView]:
+    """The first `most` records of a chain by time."""
+    query = (
+        select(log_records)
+        .where(log_records.c.correlation_id == correlation_id)
+        .order_by(log_records.c.occurred_at, log_records.c.record_id)
+        .limit(most)
+    )
+    rows = await session.execute(query)
+    return [_view(row, RecordView) for row in rows.mappings()]
+
+
+async def incident_of_chain(session: AsyncSession, correlation_id: str) -> UUID | None:
+    query = select(incident_chains.c.incident_id).where(
+        incident_chains.c.correlation_id == correlation_id
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def signatures_by_id(
+    session: AsyncSession, names: Iterable[str]
+) -> dict[str, SignatureView]:
+    query = select(signatures).where(signatures.c.signature_id.in_(set(names)))
+    rows = await session.execute(query)
+    return {row["signature_id"]: _view(row, SignatureView) for row in rows.mappings()}
+
+
+async def matches_by_signature(
+    session: AsyncSession, names: Iterable[str]
+) -> dict[str, MatchView]:
+    """The known issue of each signature that has one, as it read when it was matched."""
+    query = (
+        select(*_MATCH_COLUMNS)
+        .join_from(matches, known_issues, _OF_MATCH)
+        .where(matches.c.signature_id.in_(set(names)))
+    )
+    rows = await session.execute(query)
+    return {row["signature_id"]: _match_view(row) for row in rows.mappings()}
+
+
+async def list_incidents(
+    session: AsyncSession,
+    *,
+    status: IncidentStatus | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[IncidentSummary]:
+    """Newest first by when they were last seen."""
+    query = _incident_summaries().order_by(
+        incidents.c.last_seen.desc(), incidents.c.incident_id.desc()
+    )
+    if status:
+        query = query.where(incidents.c.status == status)
+    if after:
+        query = query.where(tuple_(incidents.c.last_seen, incidents.c.incident_id) < after)
+    rows = await session.execute(query.limit(limit))
+    return [_view(row, IncidentSummary) for row in rows.mappings()]
+
+
+async def incident_summary(session: AsyncSession, incident_id: UUID) -> IncidentSummary | None:
+    query = _incident_summaries().where(incidents.c.incident_id == incident_id)
+    row = (await session.execute(query)).mappings().one_or_none()
+    return _view(row, IncidentSummary) if row else None
+
+
+def _incident_summaries() -> Select[Any]:
+    return (
+        select(
+            incidents,
+            signatures.c.title,
+            signatures.c.culprit,
+            matches.c.tier,
+            matches.c.known_issue_id,
+            known_issues.c.title.label("known_issue_title"),
+            known_issues.c.known_issue_id.is_not(None).label("known"),
+        )
+        .join_from(
+            incidents, signatures, signatures.c.signature_id == incidents.c.root_signature_id
+        )
+        .outerjoin(matches, matches.c.signature_id == incidents.c.root_signature_id)
+        .outerjoin(known_issues, _OF_MATCH)
+    )
+
+
+async def latest_chains(
+    session: AsyncSession, incident_id: UUID, *, limit: int
+) -> tuple[list[SampleChain], set[str]]:
+    """The incident's newest chains, and the signatures of the symptoms in them."""
+    query = (
+        select(incident_chains)
+        .where(incident_chains.c.incident_id == incident_id)
+        .order_by(incident_chains.c.last_at.desc())
+        .limit(limit)
+    )
+    rows = (await session.execute(query)).mappings().all()
+    symptoms = {name for row in rows for name in row["symptoms"]}
+    return [_view(row, SampleChain) for row in rows], symptoms
+
+
+async def list_known_issues(session: AsyncSession) -> list[KnownIssueSummary]:
+    """The newest version of every entry that is not retired, by id."""
+    newest = (
+        select(known_issues)
+        .distinct(known_issues.c.known_issue_id)
+        .order_by(known_issues.c.known_issue_id, known_issues.c.version.desc())
+        .subquery()
+    )
+    rows = await session.execute(select(newest).where(newest.c.retired_at.is_(None)))
+    return [_view(_with_source(row), KnownIssueSummary) for row in rows.mappings()]
+
+
+async def known_issue(session: AsyncSession, known_issue_id: str) -> KnownIssueView | None:
+    """The newest version of an entry, retired or not."""
+    explained = (
+        select(func.count())
+        .where(matches.c.known_issue_id == known_issue_id)
+        .scalar_subquery()
+        .label("signatures")
+    )
+    query = (
+        select(known_issues, explained)
+        .where(known_issues.c.known_issue_id == known_issue_id)
+        .order_by(known_issues.c.version.desc())
+        .limit(1)
+    )
+    row = (await session.execute(query)).mappings().one_or_none()
+    return _view(_with_source(row), KnownIssueView) if row else None
+
+
+def _match_view(row: Any) -> MatchView:
+    return _view(_with_source(row), MatchView)
+
+
+def _with_source(row: Any) -> dict[str, Any]:
+    names = Source.__struct_fields__
+    return {**row, "source": {name: row[name] for name in names}}
+
+
+def _view(row: Any, shape: type[_View]) -> _View:
+    """Columns a shape does not name are left out; ENUM, UUID and JSON become its types."""
+    return msgspec.convert(dict(row), shape)

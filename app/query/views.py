@@ -1,0 +1,175 @@
+"""The shapes that readers get, as JSON."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.catalogue.model import Evidence, Tier
+from app.incidents.tables import IncidentStatus
+from app.normalise.record import ReportedException, Severity
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a known issue stands, lines counted from 1."""
+
+    document: str
+    heading_path: tuple[str, ...]
+    first_line: int
+    last_line: int
+    origin: str
+
+
+class KnownIssueSummary(msgspec.Struct, frozen=True, kw_only=True):
+    known_issue_id: str
+    version: int
+    title: str
+    severity: str | None
+    tags: tuple[str, ...]
+    source: Source
+
+
+class KnownIssueView(KnownIssueSummary, frozen=True, kw_only=True):
+    symptoms: str
+    causes: str
+    fix: str
+    lesson: str
+    caution: str
+    affected_files: tuple[str, ...]
+    signatures: int
+    """How many stored signatures it explains."""
+
+
+class MatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """Which known issue an error is, and why."""
+
+    known_issue_id: str
+    title: str
+    tier: Tier
+    score: float
+    evidence: tuple[Evidence, ...]
+    fix: str
+    caution: str
+    source: Source
+
+
+class MatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """`known` is false when the catalogue does not explain the error: then `match` is null."""
+
+    known: bool
+    match: MatchView | None
+    others: tuple[MatchView, ...] = ()
+    """Less specific entries that also hold."""
+
+
+class RecordView(msgspec.Struct, frozen=True, kw_only=True):
+    record_id: UUID
+    occurred_at: datetime
+    received_at: datetime
+    service: str
+    level: Severity
+    message: str
+    environment: str | None
+    release: str | None
+    instance: str | None
+    span_id: str | None
+    parent_span_id: str | None
+    sequence: int | None
+    signature_id: str | None
+    exception: ReportedException | None
+    attributes: dict[str, Any]
+    annotations: tuple[str, ...]
+
+
+class SignatureView(msgspec.Struct, frozen=True, kw_only=True):
+    """The shape of an error and what it was made from."""
+
+    signature_id: str
+    version: str
+    exception_type: str
+    title: str
+    message: str
+    culprit: str
+    callee: str
+    caller: str
+    explanation: dict[str, Any]
+    first_seen: datetime
+    last_seen: datetime
+    records: int
+
+
+class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
+    """One error of a chain."""
+
+    record_id: UUID
+    occurred_at: datetime
+    service: str
+    signature_id: str
+    title: str
+    culprit: str
+    known_issue_id: str | None
+
+
+class ChainView(msgspec.Struct, frozen=True, kw_only=True):
+    """All records with one correlation ID, in order."""
+
+    correlation_id: str
+    services: tuple[str, ...]
+    """In the order they were reached."""
+    failing: bool
+    root: ErrorView | None
+    """The error that came first."""
+    match: MatchView | None
+    """The known issue that explains it; null when the catalogue does not."""
+    incident_id: UUID | None
+    """Null until the chain is digested."""
+    errors: tuple[ErrorView, ...]
+    records: tuple[RecordView, ...]
+    capped: bool
+    """True when the chain holds more records than are shown."""
+
+
+class IncidentSummary(msgspec.Struct, frozen=True, kw_only=True):
+    incident_id: UUID
+    status: IncidentStatus
+    title: str
+    culprit: str
+    root_signature_id: str
+    services: tuple[str, ...]
+    environments: tuple[str, ...]
+    releases: tuple[str, ...]
+    first_seen: datetime
+    last_seen: datetime
+    chains: int
+    records: int
+    known: bool
+    """False: the catalogue does not explain it."""
+    known_issue_id: str | None
+    known_issue_title: str | None
+    tier: Tier | None
+
+
+class IncidentPage(msgspec.Struct, frozen=True, kw_only=True):
+    incidents: tuple[IncidentSummary, ...]
+    next: str | None
+    """Cursor of the next page, for `?after=`; null on the last one."""
+
+
+class SampleChain(msgspec.Struct, frozen=True, kw_only=True):
+    correlation_id: str
+    root_service: str
+    services: tuple[str, ...]
+    records: int
+    errors: int
+    first_at: datetime
+    last_at: datetime
+
+
+class IncidentView(IncidentSummary, frozen=True, kw_only=True):
+    match: MatchView | None
+    signature: SignatureView
+    symptoms: tuple[SignatureView, ...]
+    """Signatures that only followed the root down its chains."""
+    sample_chains: tuple[SampleChain, ...]
+    """The latest, newest first."""

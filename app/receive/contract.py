@@ -1,0 +1,45 @@
+"""What the receive room promises to senders, and what it needs from the rooms behind it."""
+
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that was refused: its place in the request, why, and what to change."""
+
+    index: int
+    reason: str
+    detail: str
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a sender: what it counts as accepted is committed."""
+
+    accepted: int
+    rejected: tuple[Rejection, ...] = ()
+
+
+class Accept(Protocol):
+    """Stores raw records and says what became of each; returns after the commit."""
+
+    async def __call__(
+        self, raw: list[Any], *, received_at: datetime, correlation_id: str | None
+    ) -> Receipt: ...
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether records can be taken now."""
+
+    status: Literal["ok", "unavailable"]
+    database: Literal["ok", "unreachable", "not migrated"]
+    spool: Literal["none"]
+    """There is no spool: without the database records are refused with 503."""
+    digest: Literal["ok", "stalled"]
+    chains_waiting: int | None
+    """Marks the digest has yet to work off, counted up to 100,000; null without a database."""
+
+
+class CheckHealth(Protocol):
+    async def __call__(self) -> Health: ...

@@ -1,0 +1,114 @@
+"""What one process runs beside its handlers: preparation, upkeep and health."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from app.catalogue.matcher import Matcher
+from app.catalogue.queries import sync_known_issues
+from app.correlate.queries import marks_waiting
+from app.database import Database, DatabaseUnavailable
+from app.errors import AppError
+from app.incidents.digest import Digest
+from app.migrate import newest_revision
+from app.receive.contract import Health
+from app.settings import Settings
+from app.store.partitions import make_partitions
+
+log = structlog.get_logger(__name__)
+
+UPKEEP_SECONDS: Final = 600.0
+RETRY_SECONDS: Final = 1.0
+STALLED_SECONDS: Final = 30.0
+
+
+class NotMigrated(AppError):
+    """The database is not at the revision this code expects; run `prodsentinel migrate`."""
+
+
+async def check_revision(database: Database) -> None:
+    """Raises `NotMigrated`, `DatabaseUnavailable`."""
+    try:
+        async with database.session() as session:
+            revision = (
+                await session.execute(text("SELECT version_num FROM alembic_version"))
+            ).scalar_one_or_none()
+    except ProgrammingError as error:
+        raise NotMigrated from error
+    if revision != newest_revision():
+        raise NotMigrated
+
+
+class Upkeep:
+    """Partitions ahead of the day, and the stored catalogue equal to the compiled one."""
+
+    def __init__(self, database: Database, matcher: Matcher, settings: Settings) -> None:
+        self._database = database
+        self._matcher = matcher
+        self._settings = settings
+
+    async def once(self) -> None:
+        """Raises `DatabaseUnavailable`, `NotMigrated`."""
+        await check_revision(self._database)
+        async with self._database.driver() as driver:
+            made = await make_partitions(
+                driver, now=datetime.now(UTC), ahead=self._settings.partitions_ahead_days
+            )
+        async with self._database.session() as session:
+            synced = await sync_known_issues(session, self._matcher.issues.values())
+        if made:
+            log.info("partitions_made", names=made)
+        if synced.new or synced.changed or synced.retired:
+            log.info(
+                "catalogue_synced",
+                new=len(synced.new),
+                changed=len(synced.changed),
+                retired=len(synced.retired),
+            )
+
+    async def run(self, *, prepared: bool) -> None:
+        """Again every ten minutes, and every second while the database is away."""
+        pause = UPKEEP_SECONDS if prepared else RETRY_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            pause = UPKEEP_SECONDS
+            try:
+                await self.once()
+            except (DatabaseUnavailable, NotMigrated) as error:
+                log.warning("upkeep_waits", reason=str(error))
+                pause = RETRY_SECONDS
+            except Exception:  # noqa: BLE001 - the worker's outermost loop
+                log.exception("upkeep_failed")
+
+
+class HealthCheck:
+    """`receive.contract.CheckHealth` over the parts of this process."""
+
+    def __init__(self, database: Database, digest: Digest) -> None:
+        self._database = database
+        self._digest = digest
+
+    async def __call__(self) -> Health:
+        stalled = self._digest.seconds_since_success() > STALLED_SECONDS
+        waiting = None
+        try:
+            await check_revision(self._database)
+            async with self._database.session() as session:
+                waiting = await marks_waiting(session)
+        except DatabaseUnavailable:
+            state = "unreachable"
+        except NotMigrated:
+            state = "not migrated"
+        else:
+            state = "ok"
+        return Health(
+            status="ok" if state == "ok" else "unavailable",
+            database=state,
+            spool="none",
+            digest="stalled" if stalled else "ok",
+            chains_waiting=waiting,
+        )

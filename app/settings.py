@@ -1,0 +1,156 @@
+"""One frozen Struct of settings, read and validated once at start."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from dotenv import dotenv_values
+from msgspec import Meta
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.errors import AppError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class InvalidSetting(AppError):  # noqa: N818 - reads as what happened
+    """A setting has a value the service cannot run with."""
+
+
+def _environment_name(field: str) -> str:
+    return "DATABASE_URL" if field == "database_url" else f"PRODSENTINEL_{field.upper()}"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_name):
+    """Every setting, its default, and in `Meta.description` the line `.env.example` shows."""
+
+    database_url: Annotated[
+        str,
+        Meta(
+            description="PostgreSQL 15 or newer, postgresql://user:password@host:5432/name; "
+            "empty: an embedded server under the data directory."
+        ),
+    ] = ""
+    data_dir: Annotated[
+        str, Meta(description="Where the embedded PostgreSQL keeps its files.", min_length=1)
+    ] = "var"
+    host: Annotated[str, Meta(description="Address the API listens on.", min_length=1)] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Meta(description="Port the API listens on.", ge=1, le=65535)] = 8000
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="How much the service itself logs: debug, info, warning or error."),
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "console"],
+        Meta(description="json, console, or auto: console on a terminal, else json."),
+    ] = "auto"
+    pool_size: Annotated[
+        int, Meta(description="Database connections one process keeps.", ge=2, le=500)
+    ] = 10
+    pool_timeout_seconds: Annotated[
+        float,
+        Meta(description="How long a request waits for a connection before 503.", gt=0, le=60),
+    ] = 5.0
+    connect_timeout_seconds: Annotated[
+        float, Meta(description="How long opening a connection may take.", gt=0, le=60)
+    ] = 3.0
+    statement_timeout_seconds: Annotated[
+        float, Meta(description="How long one SQL statement may run.", gt=0, le=600)
+    ] = 15.0
+    max_body_bytes: Annotated[
+        int,
+        Meta(
+            description="Largest request body, after decompression; larger gets 413.",
+            ge=65_536,
+            le=1_073_741_824,
+        ),
+    ] = 33_554_432
+    quiet_seconds: Annotated[
+        float,
+        Meta(description="A chain is settled after this long without a new record.", ge=0, le=600),
+    ] = 3.0
+    digest_interval_seconds: Annotated[
+        float,
+        Meta(description="How often the digest looks for settled chains.", ge=0.05, le=60),
+    ] = 0.5
+    partitions_ahead_days: Annotated[
+        int, Meta(description="Daily partitions made ahead of today.", ge=1, le=60)
+    ] = 3
+    max_chain_records: Annotated[
+        int,
+        Meta(description="Most records of one chain that are read at once.", ge=100, le=1_000_000),
+    ] = 10_000
+    catalogue_dirs: Annotated[
+        str,
+        Meta(description="More directories of catalogue documents (*.md), separated by ':'."),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.database_url:
+            _check_database_url(self.database_url)
+        for directory in self.catalogue_paths():
+            if not directory.is_dir():
+                raise ValueError(
+                    f"PRODSENTINEL_CATALOGUE_DIRS names {str(directory)!r}, which is no directory"
+                )
+
+    def catalogue_paths(self) -> list[Path]:
+        return [Path(part) for part in self.catalogue_dirs.split(":") if part]
+
+
+def _check_database_url(url: str) -> None:
+    shape = "it should look like postgresql://user:password@host:5432/name"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ValueError(f"DATABASE_URL is not a URL; {shape}") from error
+    if parsed.drivername.partition("+")[0] not in {"postgresql", "postgres"}:
+        raise ValueError(f"DATABASE_URL has the scheme {parsed.drivername!r}; {shape}")
+
+
+def environment_names() -> dict[str, str]:
+    """Field name of each setting -> name of its environment variable."""
+    return {field.name: field.encode_name for field in msgspec.structs.fields(Settings)}
+
+
+def load_settings(environ: Mapping[str, str], *, directories: tuple[Path, ...] = ()) -> Settings:
+    """Settings from a mapping, and below it the first `.env` found in `directories`.
+
+    An empty value counts as not set. Raises `InvalidSetting`, whose text names the variable.
+    """
+    found = next((d / ".env" for d in directories if (d / ".env").is_file()), None)
+    merged = {**(dotenv_values(found) if found else {}), **environ}
+    known = {name: merged[name] for name in environment_names().values() if merged.get(name)}
+    try:
+        return msgspec.convert(known, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidSetting(_explain(error, known)) from error
+
+
+def _explain(error: msgspec.ValidationError, known: Mapping[str, str | None]) -> str:
+    reason, _, place = str(error).partition(" - at `$.")
+    name = place.rstrip("`")
+    if not name:
+        return reason
+    description = next(
+        line for variable, line in describe_settings().items() if variable == name
+    )
+    return f"{name}={known[name]!r}: {reason[0].lower()}{reason[1:]}. {description}"
+
+
+def describe_settings() -> dict[str, str]:
+    """Environment variable -> one line on what it does."""
+    lines = {}
+    for field in msgspec.inspect.type_info(Settings).fields:  # type: ignore[attr-defined]
+        extra = field.type
+        lines[field.encode_name] = extra.extra_json_schema["description"]
+    return lines
+
+
+def dotenv_directories() -> tuple[Path, ...]:
+    """Where a `.env` is looked for: the checkout, its parent, the working directory."""
+    return (CHECKOUT, CHECKOUT.parent, Path.cwd())

@@ -1,0 +1,78 @@
+"""A masked text as words that can be compared, place by place, with those of another text."""
+
+import re
+
+VALUE = "\0"
+"""Stands for anything that a mask took out, or that can only be a value: a path, a host."""
+
+Words = tuple[str, ...]
+
+_PLACEHOLDER = re.compile(r"<[a-z0-9]+>")
+_WORD = re.compile(
+    r"""[^\s=,;()\[\]{}"'|<>]+ (?:\(\0\)|\[\0\]|\{\0\})?   # worker, LOCAL(<num>), /var/log
+      | [=,;()\[\]{}"'|<>]""",
+    re.VERBOSE,
+)
+_SENTENCE_END = ":.,!?"
+_LETTERS = re.compile(r"[^\W\d_]+")
+_SEPARATORS = re.compile(r"[-_.:~@\#+/\\]+")
+_TYPE_NAME = re.compile(r"(?:Exception|Error|Failure|Fault|Panic)$")
+_LONGEST_CYCLE = 4
+
+
+def read_words(masked: str) -> Words:
+    """`user=<num> at /var/log: x` gives `user`, `=`, VALUE, `at`, VALUE, `:`, `x`."""
+    words: list[str] = []
+    for word in _WORD.findall(_PLACEHOLDER.sub(VALUE, masked)):
+        core = word.rstrip(_SENTENCE_END) or word[0]
+        _append(words, VALUE if _is_value(core) else core)
+        for mark in word[len(core) :]:
+            _append(words, mark)
+    return tuple(words)
+
+
+def _append(words: list[str], word: str) -> None:
+    """A list of values is as long as it happens to be: repeated values count once."""
+    words.append(word)
+    for size in range(1, _LONGEST_CYCLE + 1):
+        last = words[-size:]
+        if len(words) < 2 * size:
+            return
+        if last == words[-2 * size : -size] and any(VALUE in part for part in last):
+            del words[-size:]
+            return
+
+
+def _is_value(core: str) -> bool:
+    """Whether the word by its looks alone can be nothing but a value."""
+    if VALUE in core:
+        return _is_masked_value(core)
+    if "/" in core or "\\" in core:
+        return _is_path(core)
+    labels = core.split(".")
+    return len(labels) >= 3 and all(labels) and not _TYPE_NAME.search(core)  # noqa: PLR2004
+
+
+def _is_masked_value(core: str) -> bool:
+    names = _LETTERS.findall(core)
+    if sum(map(len, names)) <= 1:
+        return True
+    separators = _SEPARATORS.findall(core)
+    host_and_port = "." in core and core.endswith(":" + VALUE)
+    return host_and_port or (len(separators) >= 2 and len(separators) >= len(names))  # noqa: PLR2004
+
+
+def _is_path(core: str) -> bool:
+    if len(core) == 1:
+        return False
+    several = core.count("/") > 1 or core.count("\\") > 1
+    return several or "." in core or core.startswith(("/", "~/", "\\"))
+
+
+def is_name(word: str) -> bool:
+    """Whether the word says something: it has letters and is no bare value."""
+    return word != VALUE and _LETTERS.search(word) is not None
+
+
+def is_type_name(word: str) -> bool:
+    return _TYPE_NAME.search(word) is not None

@@ -1,0 +1,217 @@
+"""One error report out of whatever was sent."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from app.normalise.record import Frame, ReportedException
+from app.signatures.model import ErrorReport, RaisedError
+from app.signatures.reading import (
+    cleaning,
+    codes,
+    dotnet,
+    go,
+    javascript,
+    jvm,
+    nginx,
+    php,
+    postgresql,
+    python,
+    ruby,
+    rust,
+    structured,
+)
+from app.signatures.reading.limits import (
+    MAX_ERRORS,
+    Reading,
+    both_ends,
+    clip,
+    raised,
+)
+from app.signatures.reading.names import headline, language_of
+
+_MAX_DEPTH = 3
+"""JSON in JSON in JSON; an escape of an escape of an escape."""
+
+
+def read_error(message: str, exception: ReportedException | None = None) -> ErrorReport:
+    """Read the chain of errors out of a log message and what the sender said beside it.
+
+    Any text at all is taken, in time linear in its length; `errors` is empty when none of it is
+    an error.
+    """
+    if exception is None:
+        if not _may_hold_error(message):
+            return ErrorReport(message=clip(message))
+        reading = _read_text(message)
+    else:
+        reading = _read_reported(exception) or _read_text(message)
+    if reading is None:
+        return ErrorReport(message=clip(cleaning.plain(message)))
+    return _report(message, reading, reported=exception is not None)
+
+
+def _may_hold_error(text: str) -> bool:
+    """Cheap and never wrong about a real error: nearly every log line ends here."""
+    if "\n" in text or "\\n" in text or "\x1b" in text:
+        return True
+    if "rror" in text or "xception" in text or "ERR" in text or "FATAL" in text:
+        return True
+    if ": " in text and (
+        "arning" in text
+        or "anic" in text
+        or "#" in text
+        or "Fault" in text
+        or "nterrupt" in text
+        or "iolation" in text
+        or "hrowable" in text
+        or "xit" in text
+        or "rrno" in text
+        or "exc" in text
+        or "teration" in text
+    ):
+        return True
+    return text.startswith("{") or '{"' in text or "err=" in text or "level=" in text
+
+
+def _report(message: str, reading: Reading, *, reported: bool) -> ErrorReport:
+    errors = both_ends(reading.errors, MAX_ERRORS)
+    said = cleaning.plain(message) if reported else reading.before
+    if not said and errors:
+        last = errors[-1]
+        said = f"{last.type}: {last.message}" if last.type else last.message
+    return ErrorReport(
+        message=clip(said),
+        errors=errors,
+        language=reading.language,
+        code=reading.code or codes.code_of(errors),
+        truncated=reading.truncated,
+    )
+
+
+def _read_text(text: str, depth: int = 0) -> Reading | None:
+    text = cleaning.plain(text)
+    escaped = "\\n" in text and depth < _MAX_DEPTH
+    if escaped and "\n" not in text.strip():
+        opened = _read_clean(cleaning.without_prefixes(text.strip()), depth, structured_only=True)
+        if opened is not None:
+            return opened
+        reading = _read_text(cleaning.unescaped(text), depth + 1)
+        if reading is not None and any(error.frames for error in reading.errors):
+            return reading
+        escaped = False
+    reading = _read_clean(cleaning.without_prefixes(text), depth)
+    if reading is None and escaped:
+        reading = _read_text(cleaning.unescaped(text), depth + 1)
+    return reading
+
+
+def _read_clean(text: str, depth: int, *, structured_only: bool = False) -> Reading | None:
+    if depth < _MAX_DEPTH:
+        envelope = structured.open_envelope(text)
+        if envelope is not None:
+            return _read_envelope(envelope, depth)
+    if structured_only:
+        return None
+    for hint, read in _READERS:
+        if hint(text):
+            reading = read(text)
+            if reading is not None:
+                return reading
+    return _read_headline(text)
+
+
+def _has_at_frames(text: str) -> bool:
+    return "at " in text and "\n" in text
+
+
+_READERS: tuple[tuple[Callable[[str], bool], Callable[[str], Reading | None]], ...] = (
+    (lambda text: '", line ' in text or python.HEADER in text, python.read),
+    (lambda text: "panicked at" in text or "Caused by:" in text, rust.read),
+    (lambda text: ".go:" in text or "goroutine " in text or "panic: " in text, go.read),
+    (_has_at_frames, jvm.read),
+    (_has_at_frames, dotnet.read),
+    (lambda text: ("at " in text or "@" in text) and "\n" in text, javascript.read),
+    (lambda text: ":in " in text or "app/" in text, ruby.read),
+    (lambda text: "PHP " in text or "#0 " in text or " on line " in text, php.read),
+    (lambda text: "] " in text and "#" in text, nginx.read),
+    (lambda text: ":  " in text or "SQLSTATE" in text or "SQL state" in text, postgresql.read),
+    (lambda text: ".py:" in text, python.read_warning),
+)
+
+
+def _read_headline(text: str) -> Reading | None:
+    """An exception told by its name and message alone."""
+    text = text.strip()
+    first, _, rest = text.partition("\n")
+    found = headline(first)
+    if found is None:
+        return None
+    type_, message = found
+    paragraph = rest.partition("\n\n")[0]
+    whole = f"{message}\n{paragraph}" if paragraph.strip() else message
+    return Reading(errors=(raised(type_, whole.strip()),), language=language_of(type_))
+
+
+def _read_envelope(envelope: structured.Envelope, depth: int) -> Reading | None:
+    """A JSON or logfmt line: its error is what its own fields say, else what its message holds."""
+    errors: list[RaisedError] = []
+    language, truncated, code = "", False, envelope.code
+    for reported in envelope.chain:
+        reading = _read_reported(reported, depth + 1)
+        if reading is not None:
+            errors += reading.errors
+            language = language or reading.language
+            truncated = truncated or reading.truncated
+            code = code or reading.code
+    if not errors:
+        inner = _read_text(envelope.message, depth + 1) if envelope.message else None
+        if inner is not None:
+            return inner if inner.code else msgspec.structs.replace(inner, code=code)
+    return Reading(
+        errors=tuple(errors),
+        language=language or envelope.format,
+        before=envelope.message,
+        truncated=truncated,
+        code=code,
+    )
+
+
+def _read_reported(exception: ReportedException, depth: int = 0) -> Reading | None:
+    """What the sender said in fields, completed by what its stack trace says in text."""
+    stack = exception.stacktrace
+    if not isinstance(stack, str):
+        return _told(exception, tuple(stack))
+    reading = _read_text(stack, depth) if stack.strip() else None
+    if reading is None and exception.message:
+        inner = _read_text(exception.message, depth) if "\n" in exception.message else None
+        if inner is not None and any(error.frames for error in inner.errors):
+            reading = inner
+    if reading is None or not reading.errors:
+        return _told(exception, ())
+    return _completed(exception, reading)
+
+
+def _told(exception: ReportedException, frames: tuple[Frame, ...]) -> Reading | None:
+    type_, message = exception.type.strip(), cleaning.plain(exception.message)
+    if not type_ and message:
+        found = headline(message)
+        type_, message = found or ("", message)
+    if not (type_ or message or frames):
+        return None
+    if type_ or frames:
+        errors: tuple[RaisedError, ...] = (raised(type_, message, frames),)
+    else:
+        errors = go.wrapped(message)
+    return Reading(errors=errors, language=language_of(type_))
+
+
+def _completed(exception: ReportedException, reading: Reading) -> Reading:
+    """The last raised error, with the type and message that only the fields had."""
+    *causes, last = reading.errors
+    last = RaisedError(
+        type=last.type or exception.type,
+        message=last.message or clip(cleaning.plain(exception.message)),
+        frames=last.frames,
+    )
+    return msgspec.structs.replace(reading, errors=(*causes, last))

@@ -1,0 +1,78 @@
+"""What JavaScript, the JVM and .NET share: a headline, then `at` lines, the origin first."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from app.normalise.record import Frame
+from app.signatures.model import RaisedError
+from app.signatures.reading.limits import MAX_LINE, raised
+from app.signatures.reading.names import headline_within
+
+_ANY_NAME = re.compile(r"(?:Uncaught )?([A-Z_a-z][\w.$+]*+)(?:: (.*+))?$", re.DOTALL)
+_LOOK_BACK = 200
+"""Lines of a message that stand between the name of an exception and its first frame."""
+
+
+class Draft(msgspec.Struct):
+    """An error that is still being read."""
+
+    type: str
+    message: list[str]
+    frames: list[Frame]
+    """Origin first, as they are written."""
+    omitted: int = 0
+    """Frames that this error shares with the one that it caused."""
+
+    def finished(self) -> RaisedError:
+        return raised(self.type, "\n".join(self.message).strip(), self.frames[::-1])
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What stands above the first frame."""
+
+    draft: Draft
+    before: str
+    found: bool
+
+
+def read_head(lines: Sequence[str]) -> Head:
+    """The headline nearest above the first frame; the lines between belong to its message."""
+    floor = max(0, len(lines) - _LOOK_BACK)
+    for index in range(len(lines) - 1, floor - 1, -1):
+        found = headline_within(lines[index])
+        if found is not None:
+            start, type_, message = found
+            before = _before(lines[:index], lines[index][:start])
+            draft = Draft(type_, [message, *lines[index + 1 :]], [])
+            return Head(draft, before, found=True)
+    return _unusual_head(lines)
+
+
+def _unusual_head(lines: Sequence[str]) -> Head:
+    """An exception whose name does not say that it is one."""
+    last = lines[-1].strip() if lines else ""
+    found = _ANY_NAME.match(last[:MAX_LINE])
+    if found is None or (found[2] is None and " " in last):
+        return Head(Draft("", [], []), "\n".join(lines).strip(), found=False)
+    message = last[found.start(2) :] if found[2] is not None else ""
+    return Head(Draft(found[1], [message], []), _before(lines[:-1], ""), found=True)
+
+
+def _before(lines: Sequence[str], head: str) -> str:
+    """The log message above; neither an interpreter's excerpt nor its `Unhandled exception`."""
+    text = "\n".join(line for line in lines).strip()
+    if text.endswith("^"):
+        text = ""
+    head = head.strip(" -:[(\t")
+    if head.lower().startswith(_ANNOUNCEMENTS):
+        head = ""
+    return f"{text}\n{head}".strip() if head else text
+
+
+_ANNOUNCEMENTS = ("uncaught", "unhandled", "exception in thread", "caused by")
+
+
+def indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -1,0 +1,197 @@
+"""The fingerprint of v1: which parts of an error make its signature, and why.
+
+Identity rests on the root cause: its type and the in-app calls that led to it. Where there
+are no in-app calls, type and masked message stand in; where there is no type either, the
+masked message alone. Hashes are BLAKE2b (RFC 7693) over the parts, each closed by U+001F.
+"""
+
+from collections import Counter
+from hashlib import blake2b
+
+from app.signatures.model import ErrorReport, Explanation, Part, RaisedError, Signature
+from app.signatures.v1.frames import Call, collapse, read_call
+from app.signatures.v1.masks import Masked, mask
+
+VERSION = "v1"
+LONGEST_READ = 16_384
+"""Characters of a message that are masked; the rest adds nothing to an identity."""
+
+_LONGEST_MESSAGE = 1_000
+_LONGEST_TITLE = 200
+_EXHAUSTED = ("recursion", "stackoverflow", "systemstackerror", "stack level too deep")
+_DEFAULT = {"{{ default }}", "{{default}}"}
+
+
+def sign(report: ErrorReport, *, fingerprint: tuple[str, ...] | None = None) -> Signature:
+    """The signature of a report. The same report always gives the same signature.
+
+    `fingerprint` is the sender's own: it decides alone, and `{{ default }}` in it stands for
+    what would have decided without it.
+    """
+    signature = _sign_error(report) if report.errors else _sign_message(report)
+    return _with_fingerprint(signature, fingerprint) if fingerprint else signature
+
+
+def _sign_message(report: ErrorReport) -> Signature:
+    masked = mask(report.message[:LONGEST_READ])
+    text = masked.text
+    parts = (Part(name="message", value=text[:_LONGEST_MESSAGE], origin="message"),)
+    if report.code:
+        parts = (Part(name="code", value=report.code, origin="message"), *parts)
+    return Signature(
+        signature_id=_signature_id("message", report.code, text),
+        version=VERSION,
+        type="",
+        title=text[:_LONGEST_TITLE],
+        message=text[:_LONGEST_MESSAGE],
+        culprit="",
+        callee="",
+        caller="",
+        explanation=Explanation(variant="message", parts=parts, masked=masked.counts),
+    )
+
+
+def _sign_error(report: ErrorReport) -> Signature:
+    root = report.errors[0]
+    masked = mask((root.message or ("" if root.type else report.message))[:LONGEST_READ])
+    calls, origin = _speaking_calls(report.errors)
+    notes = _notes(report, calls, origin)
+    if not calls:
+        return _by_message(report, root, masked, notes)
+    return _by_frames(report, root, masked, calls, origin, notes)
+
+
+def _speaking_calls(errors: tuple[RaisedError, ...]) -> tuple[list[Call], int]:
+    """The in-app path of the error nearest to the root that has one, and which error that is."""
+    for index, error in enumerate(errors):
+        calls = [call for call in map(read_call, error.frames) if call.in_app]
+        if calls:
+            return _path(error, calls), index
+    return [], 0
+
+
+def _path(error: RaisedError, calls: list[Call]) -> list[Call]:
+    """Origin last. Where the stack ran out, the call at which it did so is chance: the cycle counts."""
+    told = f"{error.type} {error.message[:200]}".lower()
+    if any(word in told for word in _EXHAUSTED) or "maximum call stack" in told:
+        times = Counter(calls)
+        cycle = [call for call in dict.fromkeys(calls) if times[call] > 1]
+        if cycle:
+            first = calls.index(cycle[0])
+            return [*collapse(calls[:first]), *sorted(cycle, key=_call_key)]
+    origin = calls[-1]
+    return [*(call for call in collapse(calls) if call != origin), origin]
+
+
+def _by_frames(
+    report: ErrorReport,
+    root: RaisedError,
+    masked: Masked,
+    calls: list[Call],
+    index: int,
+    notes: tuple[str, ...],
+) -> Signature:
+    origin = f"errors[{index}].frames"
+    path = [_call_key(call) for call in calls]
+    parts = [Part(name="type", value=root.type, origin="errors[0].type")]
+    decided = ["frames", root.type, *path]
+    if index:
+        # The root's own frames are silent, so its message still tells it from other roots.
+        parts.append(Part(name="message", value=masked.text[:500], origin="errors[0].message"))
+        decided = ["frames", root.type, masked.text, *path]
+    parts.append(Part(name="origin", value=path[-1], origin=origin))
+    parts.append(Part(name="path", value=" > ".join(path)[:2_000], origin=origin))
+    return Signature(
+        signature_id=_signature_id(*decided),
+        version=VERSION,
+        type=root.type,
+        title=_title(root.type, masked.text),
+        message=masked.text[:_LONGEST_MESSAGE],
+        culprit=f"{calls[-1].function} ({calls[-1].module})",
+        callee=_digest(8, "callee", root.type, path[-1]),
+        caller=_digest(8, "caller", *path),
+        explanation=Explanation(
+            variant="frames", parts=tuple(parts), masked=masked.counts, notes=notes
+        ),
+    )
+
+
+def _by_message(
+    report: ErrorReport, root: RaisedError, masked: Masked, notes: tuple[str, ...]
+) -> Signature:
+    parts = [
+        Part(name="type", value=root.type, origin="errors[0].type"),
+        Part(name="message", value=masked.text[:_LONGEST_MESSAGE], origin="errors[0].message"),
+    ]
+    if report.code:
+        parts.append(Part(name="code", value=report.code, origin="message"))
+    variant = "type-and-message" if root.type else "message"
+    return Signature(
+        signature_id=_signature_id(variant, root.type, report.code, masked.text),
+        version=VERSION,
+        type=root.type,
+        title=_title(root.type, masked.text),
+        message=masked.text[:_LONGEST_MESSAGE],
+        culprit="",
+        callee="",
+        caller="",
+        explanation=Explanation(
+            variant=variant, parts=tuple(parts), masked=masked.counts, notes=notes
+        ),
+    )
+
+
+def _notes(report: ErrorReport, calls: list[Call], index: int) -> tuple[str, ...]:
+    notes = []
+    if len(report.errors) > 1:
+        notes.append(f"root of a chain of {len(report.errors)} causes")
+    if index:
+        notes.append(f"the root has no in-app frames: those of errors[{index}] speak")
+    if not calls and any(error.frames for error in report.errors):
+        notes.append("library frames only: type and message decide")
+    if report.truncated:
+        notes.append("the text was cut: the path may be shorter than it was")
+    return tuple(notes)
+
+
+def _with_fingerprint(signature: Signature, fingerprint: tuple[str, ...]) -> Signature:
+    values = [signature.signature_id if part in _DEFAULT else part for part in fingerprint]
+    explanation = Explanation(
+        variant="custom",
+        parts=tuple(
+            Part(name="fingerprint", value=part[:_LONGEST_MESSAGE], origin="sender")
+            for part in fingerprint
+        )
+        + signature.explanation.parts,
+        masked=signature.explanation.masked,
+        notes=signature.explanation.notes,
+    )
+    return Signature(
+        signature_id=_signature_id("custom", *values),
+        version=VERSION,
+        type=signature.type,
+        title=signature.title,
+        message=signature.message,
+        culprit=signature.culprit,
+        callee=signature.callee,
+        caller=signature.caller,
+        explanation=explanation,
+    )
+
+
+def _call_key(call: Call) -> str:
+    return f"{call.module}:{call.function}"
+
+
+def _title(type_: str, message: str) -> str:
+    return (f"{type_}: {message}" if type_ and message else type_ or message)[:_LONGEST_TITLE]
+
+
+def _signature_id(*parts: str) -> str:
+    return f"{VERSION}:{_digest(16, *parts)}"
+
+
+def _digest(size: int, *parts: str) -> str:
+    joined = "\x1f".join(parts) + "\x1f"
+    # Half of a surrogate pair is no UTF-8, yet JSON may carry one.
+    return blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()

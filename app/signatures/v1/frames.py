@@ -1,0 +1,144 @@
+"""Frame names of v1: what stays of a call when line, build, machine and depth are taken away."""
+
+import re
+
+import msgspec
+
+from app.signatures.model import Frame
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A frame's name as the fingerprint knows it, and whether the team's own code runs there."""
+
+    function: str
+    module: str
+    in_app: bool
+
+
+_LIBRARY_PATHS = re.compile(
+    r"""(?:^|[/\\]) (?:site-packages|dist-packages|node_modules|bower_components|vendor|gems
+        |\.cargo[/\\]registry|rustc|jvm|pkg[/\\]mod) [/\\]
+      | [/\\]lib(?:64)?[/\\](?:python\d|ruby|node|go-?\d|jvm|php)
+      | [/\\](?:Python3\d+|Python\d\.\d+)[/\\]lib[/\\] | [/\\]versions[/\\]3\.\d+[/\\]lib
+      | ^<frozen | ^<__array_function__ | ^<internal: | ^internal[/\\:] | ^node: | ^native$
+      | ^\[?(?:native\ code|internal\ function|builtins)\]?
+      | ^<builtin | ^(?:webpack[/\\]bootstrap|webpack[/\\]runtime) | [/\\]webpack[/\\](?:bootstrap|runtime)
+      | [/\\]go[/\\]src[/\\](?!.*\.(?:com|org|io|net|dev)[/\\]) | ^library[/\\](?:std|core|alloc)[/\\]
+      | (?:^|[/\\])src[/\\]libstd | (?:^|[/\\])packages[/\\]flutter | ^dart: | ^chrome-extension: """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_LIBRARY_NAMES = re.compile(
+    r"""(?: java | javax | jakarta | sun | jdk | com\.sun | kotlin | kotlinx | scala | akka | groovy
+      | org\.(?:springframework | apache | hibernate | junit | eclipse | jboss | postgresql | slf4j
+          | aspectj | codehaus | gradle | glassfish | mockito | scalatest | thymeleaf | quartz)
+      | io\.(?:netty | undertow | vertx | grpc | micrometer | reactivex | lettuce | ktor | quarkus)
+      | com\.(?:fasterxml | zaxxer | google\.common | google\.inject | mysql | rabbitmq | squareup)
+      | reactor | okhttp3 | retrofit2 | ch\.qos\.logback
+      | android | androidx | dalvik | com\.android
+      | System | Microsoft | Npgsql | Newtonsoft | MySql | StackExchange | Polly | AutoMapper | Xunit
+      | MediatR | Serilog | Grpc | Dapper | Hangfire | NHibernate
+      ) \. """,
+    re.VERBOSE,
+)
+_LIBRARY_FUNCTIONS = re.compile(
+    r"""(?: runtime | net(?:/\w+)* | sync(?:/\w+)? | reflect | encoding/\w+ | testing | os(?:/\w+)? | io
+      | context | database/sql | fmt | errors | time | strconv | bufio | bytes | strings | sort | log
+      | syscall | crypto/\w+ | regexp | math(?:/\w+)? | golang\.org/x/[\w/]+ | google\.golang\.org/\w+
+      ) \. (?=[A-Za-z(])
+      | panic$ | panic\( | created\ by
+      | <? (?:core | std | alloc | tokio | futures(?:_\w+)? | hyper | backtrace | panic_unwind
+          | test | actix_\w+ | axum | tower(?:_\w+)?) ::
+      | rust_begin_unwind | __rust | _?_?libc_start | _start$ | __GI_ | start_thread$ | clone3?$
+      | process\.processTicks | processTicksAndRejections | node:internal | Module\._ | Module\.load
+      | Promise\.(?:all|any|race|allSettled)\b
+      | \{main\}$ """,
+    re.VERBOSE,
+)
+_GO_MODULES = re.compile(r"(?:[\w.-]+/)+[\w.-]+@v")
+_JVM_LOADER = re.compile(r"^(?:[\w.-]*//?|[\w.]+@[\w.]+/)(?=[a-z]\w*\.)")
+_FUNCTION_RULES = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"::h[0-9a-f]{16}$", ""),
+        (r"\+0x[0-9a-f]+$", ""),
+        (r"\$\$(?:EnhancerBy|FastClassBy|SpringCGLIB)\w*(?:\$\$\w+)*", ""),
+        (r"\$\$Lambda(?:\$\d+)?(?:/(?:0x)?\w+)?(?:@\w+)?", "$$Lambda"),
+        (r"\blambda\$(\w+?)\$\d+", r"lambda$\1"),
+        (r"\$\$?anonfun\$(?:(\w+?)\$)?\d+(?:\$\w+)?", r"$anonfun$\1"),
+        (
+            r"(GeneratedMethodAccessor|GeneratedConstructorAccessor|\$Proxy|\$jdk\.internal)\d+",
+            r"\1",
+        ),
+        (r"<>c(?:__DisplayClass[\d_]+)?\.", ""),
+        (r"<(\w*)>[bdg]__[\w|]+(?:\.MoveNext)?", r"\1"),
+        (r"`\d+(?=\[|\.|$)", ""),
+        (r"(?:\.func\d+|\.\d+)+(?=$|\()", ".func"),
+        (r"-fm$|\.gowrap\d+$|·\w+$", ""),
+        (r"\{\{?closure(?:[:#][^}]*)?\}?\}", "{closure}"),
+        (r"(?:block|rescue|ensure)(?: \(\d+ levels\))? in ", ""),
+        (r" \[as [^\]]*\]$", ""),
+        (r"^(?:async|async\*) ", ""),
+        (r"/<+$", ""),
+        (r"\$\d+(?=\.|$)", "$"),
+        (r"@[0-9a-f]{6,}", ""),
+    )
+)
+_ARGUMENTS = re.compile(r"(?<=[\w>\]`)])\((?!\*)[^()]*\)(?:\.\.\.)?$")
+_BUNDLE_HASH = re.compile(
+    r"([.-])(?=[0-9a-zA-Z_]*\d)[0-9a-zA-Z_]{6,}(?=\.(?:chunk|bundle|min|m?js|js)\b)"
+)
+_POSITION = re.compile(r"(?::\d+){1,2}$|\(\d+\)$|\?.*$|#.*$")
+_HAS_PATH = re.compile(r"[/\\]|^(?:file|webpack|https?):")
+_REMEMBERED = 65_536
+_calls: dict[tuple[str, str], Call] = {}
+
+
+def read_call(frame: Frame) -> Call:
+    """The frame without line, path prefix, lambda number, build hash, arguments."""
+    key = (frame.function, frame.module)
+    call = _calls.get(key)
+    if call is None:
+        if len(_calls) >= _REMEMBERED:
+            _calls.clear()
+        function, module = key[0][:500], key[1][:1000]
+        call = Call(
+            _function_name(function), _module_name(module), not _is_library(function, module)
+        )
+        _calls[key] = call
+    return call
+
+
+def _function_name(function: str) -> str:
+    name = _JVM_LOADER.sub("", function.strip())
+    for pattern, replacement in _FUNCTION_RULES:
+        name = pattern.sub(replacement, name)
+    return _ARGUMENTS.sub("", name) or "?"
+
+
+def _module_name(module: str) -> str:
+    """Classes and modules as they are, files by their name alone: a prefix never matters."""
+    name = module.strip()
+    if not _HAS_PATH.search(name):
+        for pattern, replacement in _FUNCTION_RULES:
+            name = pattern.sub(replacement, name)
+        return _POSITION.sub("", name) or "?"
+    name = _JVM_LOADER.sub("", name)
+    name = _POSITION.sub("", name).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return _BUNDLE_HASH.sub("", name) or "?"
+
+
+def _is_library(function: str, module: str) -> bool:
+    bare_function = _JVM_LOADER.sub("", function)
+    bare_module = _JVM_LOADER.sub("", module)
+    return bool(
+        _LIBRARY_PATHS.search(module)
+        or _GO_MODULES.search(module)
+        or _LIBRARY_NAMES.match(bare_module)
+        or _LIBRARY_NAMES.match(bare_function)
+        or _LIBRARY_FUNCTIONS.match(function)
+    )
+
+
+def collapse(calls: list[Call]) -> list[Call]:
+    """Each call once, where it first stood: neither repeats nor cycles add anything."""
+    return list(dict.fromkeys(calls))

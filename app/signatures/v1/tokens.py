@@ -1,0 +1,185 @@
+"""Masks inside one token, that is: one run of text without whitespace.
+
+A token's masks depend on the token alone, so they can be remembered. Every alternative of
+the patterns starts only where a run starts (lookbehind) and ends in a possessive or bounded
+run: time stays linear in the length of the token, whatever stands in it.
+"""
+
+import re
+from collections.abc import Callable
+
+from app.signatures.v1.vocabulary import (
+    ATTACHED_DURATIONS,
+    ATTACHED_SIZES,
+    NAMES_WITH_DIGITS,
+    ORDINALS,
+)
+
+KINDS = "uuid|hex|id|num|time|duration|size|ip|mac|email|jwt|base64|str|port|user|query"
+PLACEHOLDER = re.compile(rf"<(?:{KINDS})>")
+
+_H = "[0-9A-Fa-f]"
+_START = "(?<![A-Za-z0-9])"
+_END = "(?![A-Za-z0-9])"
+_NOT_IN_SOURCE_POSITION = "".join(rf"(?<!\.[a-z]{{{n}}}:)" for n in (1, 2, 3, 4))
+
+_LONG_RUN = re.compile(
+    r"""
+    (?P<jwt> (?<![\w-]) eyJ[\w-]{8,}+ \. [\w-]++ (?:\.[\w-]*+)? )
+  | (?P<base64> (?<![A-Za-z0-9+/=_-]) [A-Za-z0-9+/_-]{32,}+ ={0,2} )
+    """,
+    re.VERBOSE,
+)
+_ENTITY = re.compile(
+    rf"""
+    (?P<kept> <(?:{KINDS})>
+      | {_START} (?i:status|code|errno|signal|exit|rc|sqlstate|statuscode|exitcode|errorcode
+          |returncode|httpstatus|httpcode) ["']? [=:\[]["']? -?[0-9A-Z]{{1,5}} (?![A-Za-z0-9.:<])
+      | {_START} (?:ORA|PLS|TNS|CVE|CWE|RFC|ISO|UTF|SHA|AES)-\d++ (?:-\d{{4,7}})? {_END}
+    )
+  | (?P<email> (?<![\w.+%-]) [\w.+%-]++ @ [A-Za-z0-9-]++ (?:\.[A-Za-z0-9-]++)++ )
+  | (?P<uuid> {_START} {_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}} {_END} )
+  | (?P<time> {_START} {_NOT_IN_SOURCE_POSITION} (?:
+        \d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}} (?: [T:_-] \d{{1,2}}[:.]\d{{2}} (?:[:.]\d{{2}})?
+          (?:[.,:]\d{{1,9}})? (?:Z|[+-]\d{{2}}:?\d{{2}})? )?
+      | \d{{1,2}}/(?:\d{{1,2}}|[A-Z][a-z]{{2}})/\d{{2,4}} (?: :\d{{2}}:\d{{2}}:\d{{2}} )?
+      | \d{{1,3}}:\d{{2}} (?: :\d{{2}})? (?:[.,]\d{{1,9}})? (?:Z|[+-]\d{{2}}:?\d{{2}})?
+      ) (?![A-Za-z0-9]|[:/]\d) )
+  | (?P<mac> (?<![0-9A-Za-z:-]) {_H}{{2}} (?: (?::{_H}{{2}}){{5,}}+ | (?:-{_H}{{2}}){{5,}}+ )
+      {_END} )
+  | (?P<ip6> (?<![\w:.]) (?: (?:{_H}{{1,4}}:){{7}}{_H}{{1,4}}
+      | (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )? :: (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )?
+      ) (?![\w:]) )
+  | (?P<ip> (?<![A-Za-z0-9.]) \d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}} (?:/\d{{1,2}}(?!\d))?
+      (?::\d{{1,5}})? (?![A-Za-z0-9]|\.\d) )
+  | (?P<hex> {_START} 0[xX]{_H}++ )
+  | (?P<query> (?<=[\w/>]) \? [\w.%\[\]-]++ = [^\s"'<>()]*+ (?:<(?:{KINDS})>[^\s"'<>()]*+)*+ )
+  | (?P<user> (?: (?<=/home/) | (?<=/Users/) ) [^/\s"'<>:,;()]++
+      | (?<=\\Users\\) [^\\\s"'<>:,;()]++ )
+  | (?P<duration> {_START} (?<!\d\.) (?:\d++(?:\.\d++)?+(?:ms|us|µs|ns|[hms]))++ {_END} )
+  | (?P<number> (?: (?<![A-Za-z0-9.)\]>-])[-+] | (?<!\S)[<>~]=?[-+]? )? {_START} (?<!\d[.,])
+      \d++ (?:[.,]\d++)*+ (?: [eE][-+]?\d++{_END} | %(?!\w) )? [A-Za-zµμ]{{0,12}} {_END} )
+  | (?P<word> {_START} [A-Za-z0-9]++ )
+    """,
+    re.VERBOSE,
+)
+_SPECIAL = re.compile(r"[0-9@?]|[/\\](?:home|Users)[/\\]|[A-Za-z0-9+/]{40}")
+_DOTTED_NAME = re.compile(
+    r"[^A-Za-z0-9_<]*+(?:[A-Za-z_$][\w$]*+(?:\.|::|/(?=[A-Z])))++[A-Za-z_$][\w$]*+\W*+"
+)
+_CLASS_LABEL = re.compile(r"[A-Z]\w*[a-z]|::|\$")
+_CASE_CHANGE = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[0-9]|(?<=[0-9])[A-Za-z]")
+_HEX_WORD = re.compile(r"[0-9a-fA-F]+")
+_LETTERS_THEN_NUMBER = re.compile(r"([A-Za-z]+)[0-9]+")
+_NAME_WITH_DIGIT = re.compile(r"[A-Za-z]{2,}[0-9]{1,2}[A-Za-z]{2,}")
+_DIGITS = re.compile(r"[0-9]+")
+_QUANTITY = re.compile(r"([<>~]?=?[-+]?[0-9.,]+(?:[eE][-+]?[0-9]+)?%?)([A-Za-zµμ]*)")
+
+Placed = tuple[str, str]
+
+
+def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
+    """The token with its variable parts as placeholders, and the kinds that were masked."""
+    if not _SPECIAL.search(token) or _is_dotted_name(token):
+        return token, ()
+    kinds: list[str] = []
+
+    def place(match: re.Match[str]) -> str:
+        placed, kind = _PLACES[match.lastgroup or "kept"](match)
+        if kind:
+            kinds.append(kind)
+        return placed
+
+    if len(token) >= 32:  # noqa: PLR2004  # the shortest run that _LONG_RUN takes
+        token = _LONG_RUN.sub(place, token)
+    return _ENTITY.sub(place, token), tuple(kinds)
+
+
+def _is_dotted_name(token: str) -> bool:
+    """`org.acme.log4j.Foo2` and `Foo2::bar` are names: their digits stay."""
+    return bool(_DOTTED_NAME.fullmatch(token) and _CLASS_LABEL.search(token))
+
+
+def _always(placeholder: str, kind: str) -> Callable[[re.Match[str]], Placed]:
+    return lambda _match: (placeholder, kind)
+
+
+def _base64(match: re.Match[str]) -> Placed:
+    """Random base64 changes its character class at every second letter; paths and names do not."""
+    sample = match[0][:256]
+    mixed = not sample.islower() and not sample.isupper() and _DIGITS.search(sample)
+    if mixed and len(_CASE_CHANGE.findall(sample)) * 10 >= len(sample) * 3:
+        return "<base64>", "base64"
+    return match[0], ""
+
+
+def _ip(match: re.Match[str]) -> Placed:
+    return ("<ip>:<port>" if ":" in match[0] else "<ip>"), "ip"
+
+
+def _ip6(match: re.Match[str]) -> Placed:
+    return ("<ip>", "ip") if _DIGITS.search(match[0]) else (match[0], "")
+
+
+def _query(match: re.Match[str]) -> Placed:
+    return "?<query>", "query"
+
+
+def _number(match: re.Match[str]) -> Placed:
+    """A quantity: `15ms`, `-3.5`, `<1`, `2nd`, `4KiB`; or a word that begins with a digit."""
+    text = match[0]
+    quantity = _QUANTITY.fullmatch(text)
+    unit = quantity[2] if quantity else ""
+    if unit in ATTACHED_DURATIONS:
+        return "<duration>", "duration"
+    if unit in ATTACHED_SIZES:
+        return "<size>", "size"
+    if unit and unit not in ORDINALS:
+        return _word(match) if text.isalnum() else ("<num>" + unit, "num")
+    return _id_or_number(match)
+
+
+def _id_or_number(match: re.Match[str]) -> Placed:
+    """A number behind `name-` or `name_` numbers a thing: an id."""
+    at = match.start()
+    prefixed = at > 1 and match.string[at - 1] in "-_" and match.string[at - 2].isalpha()
+    return ("<id>", "id") if prefixed else ("<num>", "num")
+
+
+def _word(match: re.Match[str]) -> Placed:
+    """One alphanumeric run: a name stays, a number, hash or id goes."""
+    word = match[0]
+    if not _DIGITS.search(word) or word.lower() in NAMES_WITH_DIGITS:
+        return word, ""
+    if word.isdigit():
+        return _id_or_number(match)
+    prefixed = match.start() > 0 and match.string[match.start() - 1] in "-_#"
+    if _HEX_WORD.fullmatch(word) and (len(word) >= 7 or (prefixed and len(word) >= 4)):  # noqa: PLR2004
+        return ("<id>", "id") if prefixed else ("<hex>", "hex")
+    if _NAME_WITH_DIGIT.fullmatch(word):
+        return word, ""
+    numbered = _LETTERS_THEN_NUMBER.fullmatch(word)
+    if numbered and (not prefixed or numbered[1].islower() or len(numbered[1]) == 1):
+        return numbered[1] + "<num>", "num"
+    if len(word) < 4:  # noqa: PLR2004
+        return _DIGITS.sub("<num>", word), "num"
+    return "<id>", "id"
+
+
+_PLACES: dict[str, Callable[[re.Match[str]], Placed]] = {
+    "kept": lambda match: (match[0], ""),
+    "jwt": _always("<jwt>", "jwt"),
+    "base64": _base64,
+    "email": _always("<email>", "email"),
+    "uuid": _always("<uuid>", "uuid"),
+    "time": _always("<time>", "time"),
+    "mac": _always("<mac>", "mac"),
+    "ip6": _ip6,
+    "ip": _ip,
+    "hex": _always("<hex>", "hex"),
+    "query": _query,
+    "user": _always("<user>", "user"),
+    "duration": _always("<duration>", "duration"),
+    "number": _number,
+    "word": _word,
+}

@@ -1,0 +1,90 @@
+"""The way of a request's records: normalise, sign, write. The body of `POST /ingest/logs`."""
+
+import time
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from app import metrics
+from app.database import Database
+from app.normalise.normalise import Context, normalise
+from app.normalise.record import LogRecord, Refused
+from app.normalise.repairs import REFUSAL_HINTS, Refusal
+from app.receive.body import NOT_JSON
+from app.receive.contract import Receipt, Rejection
+from app.signatures.reading import read_error
+from app.signatures.model import Signature
+from app.signatures.v1.fingerprint import sign
+from app.store.batch import SignedRecord
+from app.store.writer import Outcome, write_batch
+
+log = structlog.get_logger(__name__)
+
+
+class Ingest:
+    """`receive.contract.Accept` over a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __call__(
+        self, raw: list[Any], *, received_at: datetime, correlation_id: str | None
+    ) -> Receipt:
+        context = Context(received_at=received_at, correlation_id=correlation_id)
+        batch, refused = prepare(raw, context)
+        started = time.perf_counter()
+        async with self._database.driver() as driver:
+            outcome = await write_batch(driver, batch)
+        refused += [Refused(index=i, reason=Refusal.NOT_STORABLE) for i in outcome.refused]
+        _count(outcome, refused, size=len(batch), seconds=time.perf_counter() - started)
+        return _receipt(outcome, refused)
+
+
+def prepare(raw: list[Any], context: Context) -> tuple[list[SignedRecord], list[Refused]]:
+    """Normalise and sign each record of a request; pure."""
+    batch, refused = [], []
+    for index, item in enumerate(raw):
+        result = (
+            Refused(index=index, reason=Refusal.NOT_JSON)
+            if item is NOT_JSON
+            else normalise(item, index, context)
+        )
+        if isinstance(result, Refused):
+            refused.append(result)
+        else:
+            batch.append(SignedRecord(index=index, record=result, signature=_sign(result)))
+    return batch, refused
+
+
+def _sign(record: LogRecord) -> Signature | None:
+    if not record.level.is_error:
+        return None
+    report = read_error(record.message, record.exception)
+    return sign(report, fingerprint=record.fingerprint or None)
+
+
+def _count(outcome: Outcome, refused: list[Refused], *, size: int, seconds: float) -> None:
+    metrics.RECORDS_ACCEPTED.inc(outcome.stored)
+    metrics.RECORDS_RESENT.inc(outcome.resent)
+    metrics.SIGNATURES.inc(outcome.new_signatures)
+    metrics.COMMIT_SECONDS.observe(seconds)
+    metrics.BATCH_RECORDS.observe(size)
+    for item in refused:
+        metrics.RECORDS_REFUSED.labels(reason=item.reason).inc()
+    if refused:
+        log.warning("records_refused", reasons=sorted({item.reason for item in refused}))
+
+
+def _receipt(outcome: Outcome, refused: list[Refused]) -> Receipt:
+    return Receipt(
+        accepted=outcome.stored + outcome.resent,
+        rejected=tuple(
+            Rejection(
+                index=item.index,
+                reason=item.reason,
+                detail=REFUSAL_HINTS[Refusal(item.reason)],
+            )
+            for item in sorted(refused, key=lambda item: item.index)
+        ),
+    )

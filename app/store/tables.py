@@ -1,0 +1,94 @@
+"""Tables of the store room. Only migrations create them; `scripts/check.py` holds the two alike.
+
+Citus-legal: records, chains and marks are distributed by `correlation_id`, so every unique key
+of theirs holds it; `signatures` is a reference table; no foreign key crosses shards.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ENUM, JSONB
+
+from app.database import Token, metadata
+from app.normalise.record import Severity
+
+severity = ENUM(Severity, name="severity", metadata=metadata)
+_moment = DateTime(timezone=True)
+_empty_json = text("'{}'::jsonb")
+_empty_texts = text("'{}'::text[]")
+
+log_records = Table(
+    "log_records",
+    metadata,
+    Column("correlation_id", Token, primary_key=True),
+    Column("occurred_at", _moment, primary_key=True),
+    Column("record_id", Uuid, primary_key=True),
+    Column("received_at", _moment, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("level", severity, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("environment", Text),
+    Column("release", Text),
+    Column("instance", Text),
+    Column("span_id", Text),
+    Column("parent_span_id", Text),
+    Column("sequence", BigInteger),
+    Column("signature_id", Token),
+    Column("exception", JSONB),
+    Column("attributes", JSONB, nullable=False, server_default=_empty_json),
+    Column("annotations", ARRAY(Text), nullable=False, server_default=_empty_texts),
+    Index("ix_log_records_occurred_at", "occurred_at", postgresql_using="brin"),
+    Index(
+        "ix_log_records_errors",
+        "service",
+        "occurred_at",
+        postgresql_where=text("level >= 'ERROR'::severity"),
+    ),
+    postgresql_partition_by="RANGE (occurred_at)",
+)
+
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("signature_id", Token, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("exception_type", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("culprit", Text, nullable=False),
+    Column("callee", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("explanation", JSONB, nullable=False),
+    # The record that showed this signature first: what the catalogue is held against.
+    Column("sample", JSONB, nullable=False),
+    Column("first_seen", _moment, nullable=False),
+    Column("last_seen", _moment, nullable=False),
+    Column("records", BigInteger, nullable=False),
+)
+
+# Chains that hold an error. Insert-only, so that ingest never waits for the digest.
+failing_chains = Table(
+    "failing_chains",
+    metadata,
+    Column("correlation_id", Token, primary_key=True),
+    Column("first_marked_at", _moment, nullable=False, server_default=func.now()),
+)
+
+# The digest's queue: one mark for each batch that touched a failing chain.
+chain_marks = Table(
+    "chain_marks",
+    metadata,
+    Column("correlation_id", Token, primary_key=True),
+    Column("mark_id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("marked_at", _moment, nullable=False, server_default=func.now()),
+    Index("ix_chain_marks_marked_at", "marked_at"),
+)

@@ -1,0 +1,111 @@
+"""One batch -> one transaction: records, signatures, marks. Committed when it returns."""
+
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from app.store import queries
+from app.store.batch import SignedRecord, record_row, signature_columns
+
+# What PostgreSQL or the driver says of a value it cannot hold; never of a missing server.
+_POISON: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch: records new, records stored before, indexes refused."""
+
+    stored: int = 0
+    resent: int = 0
+    refused: tuple[int, ...] = ()
+    new_signatures: int = 0
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(
+            stored=self.stored + other.stored,
+            resent=self.resent + other.resent,
+            refused=self.refused + other.refused,
+            new_signatures=self.new_signatures + other.new_signatures,
+        )
+
+
+async def write_batch(driver: Any, batch: list[SignedRecord]) -> Outcome:
+    """Store the batch; what cannot be stored is found by halving and refused by its index.
+
+    `driver` is an asyncpg connection outside any transaction.
+    """
+    if not batch:
+        return Outcome()
+    try:
+        return await _write(driver, batch)
+    except _POISON:
+        if len(batch) == 1:
+            return Outcome(refused=(batch[0].index,))
+    half = len(batch) // 2
+    return await write_batch(driver, batch[:half]) + await write_batch(driver, batch[half:])
+
+
+async def _write(driver: Any, batch: list[SignedRecord]) -> Outcome:
+    if not any(signed.record.resent_by_identity for signed in batch):
+        try:
+            async with driver.transaction():
+                await _copy(driver, "log_records", batch)
+                return await _account(driver, batch, resent=0)
+        except asyncpg.UniqueViolationError:
+            pass
+    return await _write_slowly(driver, batch)
+
+
+async def _write_slowly(driver: Any, batch: list[SignedRecord]) -> Outcome:
+    """The path of a batch that holds, or may hold, something stored before."""
+    async with driver.transaction():
+        unknown = await _not_yet_stored(driver, batch)
+        await driver.execute(queries.STAGE_RECORDS)
+        await _copy(driver, "staged_records", unknown)
+        rows = await driver.fetch(queries.INSERT_STAGED)
+        inserted = {(row["correlation_id"], row["occurred_at"], row["record_id"]) for row in rows}
+        new = [signed for signed in {s.key: s for s in unknown}.values() if signed.key in inserted]
+        return await _account(driver, new, resent=len(batch) - len(new))
+
+
+async def _not_yet_stored(driver: Any, batch: list[SignedRecord]) -> list[SignedRecord]:
+    """Without the records that the sender identified but did not time, if stored before."""
+    untimed = {
+        signed.record.record_id: signed.record.correlation_id
+        for signed in batch
+        if signed.record.resent_by_identity
+    }
+    if not untimed:
+        return batch
+    await driver.execute(queries.LOCK_IDENTITIES, [str(record_id) for record_id in untimed])
+    rows = await driver.fetch(queries.STORED_IDENTITIES, list(untimed.values()), list(untimed))
+    stored = {row["record_id"] for row in rows}
+    return [signed for signed in batch if signed.record.record_id not in stored]
+
+
+async def _copy(driver: Any, table: str, batch: list[SignedRecord]) -> None:
+    await driver.copy_records_to_table(
+        table, records=map(record_row, batch), columns=queries.RECORD_COLUMNS
+    )
+
+
+async def _account(driver: Any, new: list[SignedRecord], *, resent: int) -> Outcome:
+    """Count the signatures of the new records and mark their chains."""
+    new_signatures = 0
+    columns = signature_columns(new)
+    if columns:
+        rows = await driver.fetch(queries.UPSERT_SIGNATURES, *columns)
+        new_signatures = sum(row["is_new"] for row in rows)
+        failing = {signed.record.correlation_id for signed in new if signed.signature}
+        await driver.execute(queries.MARK_FAILING, list(failing))
+    if new:
+        touched = {signed.record.correlation_id for signed in new}
+        await driver.execute(queries.MARK_TOUCHED, list(touched))
+    return Outcome(stored=len(new), resent=resent, new_signatures=new_signatures)

@@ -1,0 +1,184 @@
+"""Starts everything with one command: `python3 scripts/up.py`; `--verify` proves it and ends.
+
+Needs Python 3.11 and nothing else: it makes `.venv` and installs the pinned packages first.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts import environment
+
+environment.enter(environment.RUN)
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+import asyncpg
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from app.database import asyncpg_dsn
+from app.errors import AppError
+from app.settings import Settings, dotenv_directories, load_settings
+from scripts.stack import Stack, StackError, database, free_ports, require_free
+
+FAKE_SERVICE_PORTS = [8101, 8102, 8103]
+COUNTS = """
+    SELECT
+        (SELECT count(*) FROM log_records) AS records,
+        (SELECT count(*) FROM failing_chains) AS failing,
+        (SELECT count(*) FROM incidents WHERE status <> 'resolved') AS open,
+        (SELECT count(*) FROM incidents JOIN matches ON signature_id = root_signature_id
+         WHERE status <> 'resolved' AND known_issue_id IS NOT NULL) AS matched
+"""
+console = Console()
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--verify", is_flag=True, help="Prove that it works, on free ports, and end.")
+@click.option("--no-traffic", is_flag=True, help="Send no requests through the fake services.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the API (default 8000).")
+@click.option("--data", type=click.Path(path_type=Path), help="Data directory (default var).")
+@click.option("--database-url", help="A PostgreSQL of yours (default: DATABASE_URL, or embedded).")
+def main(
+    *, verify: bool, no_traffic: bool, port: int | None, data: Path | None, database_url: str | None
+) -> None:
+    """Run PostgreSQL, the API, three fake services and their traffic until Ctrl-C."""
+    # A plain kill ends it as tidily as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        settings = _settings(port, data, database_url)
+        sys.exit(run_verify(settings, data) if verify else run(settings, traffic=not no_traffic))
+    except (AppError, StackError) as error:
+        console.print(f"up: {error}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        sys.exit(0)
+
+
+def _settings(port: int | None, data: Path | None, database_url: str | None) -> Settings:
+    given = {
+        "PRODSENTINEL_PORT": port and str(port),
+        "PRODSENTINEL_DATA_DIR": data and str(data.resolve()),
+        "DATABASE_URL": database_url,
+    }
+    chosen = {name: value for name, value in given.items() if value}
+    settings = load_settings({**os.environ, **chosen}, directories=dotenv_directories())
+    if Path(settings.data_dir).is_absolute():
+        return settings
+    return load_settings(
+        {
+            **os.environ,
+            **chosen,
+            "PRODSENTINEL_DATA_DIR": str(environment.ROOT / settings.data_dir),
+        },
+        directories=dotenv_directories(),
+    )
+
+
+def run(settings: Settings, *, traffic: bool) -> int:
+    """Everything on its own port, until a signal or until one of the processes ends."""
+    for port in (settings.port, *FAKE_SERVICE_PORTS):
+        require_free(port)
+    data = Path(settings.data_dir)
+    with database(data, settings.database_url) as url, Stack(data / "logs") as stack:
+        api = stack.start_api(url, settings.port)
+        services = stack.start_fake_services(api, FAKE_SERVICE_PORTS)
+        if traffic:
+            stack.start("traffic", "fake_services", "traffic", "--gateway", services["gateway"])
+        _print_places(api, services, url, data)
+        return asyncio.run(_watch(stack, url))
+
+
+def _print_places(api: str, services: dict[str, str], url: str, data: Path) -> None:
+    console.print("[bold]ProdSentinel is up.[/] Ctrl-C stops it.\n")
+    places = {
+        "incidents": f"{api}/api/incidents",
+        "known issues": f"{api}/api/known-issues",
+        "API documents": f"{api}/schema",
+        "metrics": f"{api}/metrics",
+        "fail a checkout": f"curl -X POST {services['gateway']}/checkout/raw-sql-1",
+        "database": url,
+        "logs": str(data / "logs"),
+    }
+    for name, place in places.items():
+        console.print(f"  {name:<16} {place}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
+
+
+async def _watch(stack: Stack, url: str) -> int:
+    """One live line; ends with 1 when a process ends by itself."""
+    connection = await asyncpg.connect(asyncpg_dsn(url))
+    with contextlib.closing(_LiveLine()) as line:
+        try:
+            while True:
+                line.show(await connection.fetchrow(COUNTS))
+                if ended := stack.stopped():
+                    raise StackError(f"{ended.name} ended by itself; its log is {ended.log}")
+                await asyncio.sleep(1)
+        finally:
+            await connection.close()
+
+
+class _LiveLine:
+    """A line that renews itself on a terminal; elsewhere one line now and then."""
+
+    def __init__(self) -> None:
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._last = ""
+        if self._live:
+            self._live.start()
+
+    def show(self, counts: asyncpg.Record) -> None:
+        text = (
+            f"{counts['records']:,} records stored · {counts['failing']:,} chains failing · "
+            f"{counts['open']:,} incidents open · {counts['matched']:,} matched to a known issue"
+        )
+        if self._live:
+            self._live.update(Text(text), refresh=True)
+        elif text != self._last:
+            console.print(text, highlight=False)
+        self._last = text
+
+    def close(self) -> None:
+        if self._live:
+            self._live.stop()
+
+
+def run_verify(settings: Settings, data: Path | None) -> int:
+    """Start all of it on free ports with a database of its own, and check it end to end."""
+    with _verify_directory(data) as directory, database(directory, settings.database_url) as url:
+        with Stack(directory / "logs") as stack:
+            ports = free_ports(4)
+            api = stack.start_api(url, ports[0], PRODSENTINEL_QUIET_SECONDS="0.5")
+            services = stack.start_fake_services(api, ports[1:])
+            return _verify(api, services["gateway"], url)
+
+
+@contextlib.contextmanager
+def _verify_directory(data: Path | None) -> Iterator[Path]:
+    if data:
+        yield data.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="prodsentinel-") as directory:
+        yield Path(directory)
+
+
+def _verify(api: str, gateway: str, url: str) -> int:
+    script = environment.ROOT / "scripts" / "verify_integration.py"
+    arguments = ["--api", api, "--gateway", gateway, "--database-url", url]
+    return subprocess.run([sys.executable, str(script), *arguments], check=False).returncode
+
+
+if __name__ == "__main__":
+    main()
