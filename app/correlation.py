@@ -10,7 +10,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.normalise.correlation import correlation_of_request
+from app.receive.correlation import correlation_of_request
 
 log = structlog.get_logger(__name__)
 

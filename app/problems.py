@@ -53,6 +53,8 @@ def _from_app_error(error: AppError) -> ProblemDetailsException:
 
 
 def _from_http(error: HTTPException) -> ProblemDetailsException:
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request_failed", exc_info=error)
     extra = {"errors": error.extra} if isinstance(error.extra, list) else error.extra
     return _problem(error.status_code, error.detail, headers=error.headers, extra=extra)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import and_, func, null, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.model import KnownIssue, Match
@@ -50,7 +50,7 @@ def _latest_versions() -> Any:
     table = known_issues.c
     return (
         select(table.known_issue_id, table.version, table.content_hash, table.retired_at)
-        .distinct(table.known_issue_id)
+        .ext(distinct_on(table.known_issue_id))
         .order_by(table.known_issue_id, table.version.desc())
     )
 

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import msgspec
 
-from app.normalise.correlation import safe_token
+from app.receive.correlation import safe_token
 from app.normalise.levels import parse_level
 from app.normalise.record import Frame, LogRecord, Refused, ReportedException, Severity
 from app.normalise.repairs import Refusal, Repair

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.tables import known_issues, matches
@@ -151,7 +152,7 @@ async def list_known_issues(session: AsyncSession) -> list[KnownIssueSummary]:
     """The newest version of every entry that is not retired, by id."""
     newest = (
         select(known_issues)
-        .distinct(known_issues.c.known_issue_id)
+        .ext(distinct_on(known_issues.c.known_issue_id))
         .order_by(known_issues.c.known_issue_id, known_issues.c.version.desc())
         .subquery()
     )

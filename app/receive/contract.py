@@ -1,7 +1,7 @@
 """What the receive room promises to senders, and what it needs from the rooms behind it."""
 
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -21,6 +21,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     rejected: tuple[Rejection, ...] = ()
 
 
+@runtime_checkable  # Litestar checks what it injects
 class Accept(Protocol):
     """Stores raw records and says what became of each; returns after the commit."""
 
@@ -41,5 +42,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Marks the digest has yet to work off, counted up to 100,000; null without a database."""
 
 
+@runtime_checkable
 class CheckHealth(Protocol):
     async def __call__(self) -> Health: ...

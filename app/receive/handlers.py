@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
-from app.normalise.correlation import correlation_of_request
+from app.receive.correlation import correlation_of_request
 from app.receive.body import raw_records, read_body
 from app.receive.contract import Accept, CheckHealth, Health, Receipt
 from app.settings import Settings

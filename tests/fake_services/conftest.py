@@ -20,5 +20,6 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def shop(receiver: Receiver) -> Iterator[Shop]:
-    with open_shop(receiver.url) as opened:
+    # The longest timeout: a slow machine must not lose the records that tests wait for.
+    with open_shop(receiver.url, TELEMETRY_TIMEOUT="2") as opened:
         yield opened

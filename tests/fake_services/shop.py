@@ -40,6 +40,16 @@ class Receiver(http.server.ThreadingHTTPServer):
         wait_until(lambda: len(self._of(correlation_id)) >= until)
         return self._of(correlation_id)
 
+    def errors(self, correlation_id: str, *, of: set[str]) -> dict[str, dict[str, Any]]:
+        """Service to exception, once all of these services have reported theirs."""
+
+        def found() -> dict[str, dict[str, Any]]:
+            records = self._of(correlation_id)
+            return {one["service"]: one["exception"] for one in records if one["level"] == "ERROR"}
+
+        wait_until(lambda: of <= set(found()))
+        return found()
+
     def _of(self, correlation_id: str) -> list[dict[str, Any]]:
         return [one for one in list(self.records) if one.get("correlation_id") == correlation_id]
 

@@ -3,7 +3,6 @@
 import uuid
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
@@ -14,10 +13,6 @@ DSN = "invalid DSN: scheme"
 SQL = "'SELECT 1'"
 SCHEME = "postgresql+asyncpg"
 SERVICES = {"gateway", "payment", "inventory"}
-
-
-def errors_of(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {one["service"]: one["exception"] for one in records if one["level"] == "ERROR"}
 
 
 def test_a_good_order_walks_all_three_services(shop: Shop, receiver: Receiver) -> None:
@@ -128,9 +123,7 @@ def test_a_faulty_order_posts_the_traceback_that_python_raised(
     frames: tuple[str, ...],
 ) -> None:
     answer = shop.checkout(order_id)
-    services = 3 if service == "inventory" else 2
-    records = receiver.chain(f"test-{order_id}", until=3 * services)
-    posted = errors_of(records)[service]
+    posted = receiver.errors(f"test-{order_id}", of={service})[service]
     kind, said = raised
 
     assert answer.status_code == 502
@@ -144,7 +137,7 @@ def test_a_faulty_order_posts_the_traceback_that_python_raised(
 
 def test_callers_report_the_failure_of_their_callee(shop: Shop, receiver: Receiver) -> None:
     shop.checkout("raw-sql-2")
-    errors = errors_of(receiver.chain("test-raw-sql-2", until=10))
+    errors = receiver.errors("test-raw-sql-2", of=SERVICES)
 
     assert set(errors) == SERVICES
     assert errors["payment"]["type"] == errors["gateway"]["type"] == "httpx.HTTPStatusError"

@@ -45,7 +45,7 @@ _PREFIXES = tuple(
         rf"\[(?:{_LEVEL})\](?! \d++#)(?:: ?| |$)",
         rf"(?:{_LEVEL})(?::(?!  )| ++[-|](?= ))?(?: |$)",
         # pod, thread, process
-        r"\[[\w./@#-]++(?: [\w./@#-]++)?\](?!: )(?: |$)",
+        r"\[[\w./@#-]++(?: [\w./@#-]++)?\](?!:| \d++#)(?: |$)",
         r"(?:pid=)?\d{1,7}(?: [-|](?= |$))?(?: |$)",
         r"[\w.$/-]++ [-|](?: |$)",
     )
@@ -96,7 +96,7 @@ def without_prefixes(text: str) -> str:
     if "\n" in text and (text.count("\n ") + text.count("\n\t")) * 5 > text.count("\n"):
         return text
     lines = text.split("\n")
-    stripped = _without_shape(lines) or lines
+    stripped = (None if text.startswith("{") else _without_shape(lines)) or lines
     for _ in range(_ROUNDS):
         peeled = _peeled(stripped)
         if peeled is None:

@@ -50,7 +50,11 @@ def _frame(line: str) -> Frame | None:
     if found is None:
         return None
     name, arguments, tail = found[1].rstrip(), found[2], found[3].strip()
-    if ":" in arguments or "/" in arguments or (tail and not tail.startswith(("in ", "["))):
+    if any(mark in arguments for mark in ":/<") and "`" not in arguments:
+        return None
+    if not tail.startswith("[0x" if found[1].endswith(" ") else ("in ", "[")) and (
+        tail or found[1].endswith(" ")
+    ):
         return None
     if "." not in name and not name.startswith("lambda_method"):
         return None

@@ -10,12 +10,14 @@ from app.signatures.model import RaisedError
 from app.signatures.reading.limits import Reading, raised
 
 _PANIC = re.compile(r"\s*+(panic|fatal error): (.*+)", re.DOTALL)
-_SERVING = re.compile(r"(?:.*? )?panic (?:serving [^ ]++|recovered): (.*+)", re.DOTALL)
+_SERVING = re.compile(r"\bpanic (?:serving [^ ]{1,100}|recovered): (.*+)", re.DOTALL)
 _SIGNAL = re.compile(r"\[signal (SIG[A-Z]++)")
 _FILE = re.compile(r"\s++(\S.*?\.(?:go|s)):(\d{1,9})(?: \+0x[0-9a-f]++)?$")
 _GOROUTINE = re.compile(r"goroutine \d++ (?:gp=\S++ m=\S++ (?:mp=\S++ )?)?\[")
 _RECOVERED = re.compile(r" \[recovered(?:, repanicked)?\]$")
 _GIN = re.compile(r"(\S++\.go):(\d{1,9}) \(0x[0-9a-f]++\)$")
+_MARKS = ("goroutine ", "panic: runtime error: ", " [recovered", "[signal SIG", "fatal error: all")
+"""What tells a panic of Go from prose, when no frame is left of it."""
 _MACHINERY = ("panic", "runtime.gopanic", "runtime/debug.Stack", "runtime/debug.PrintStack")
 _MAX_WRAPS = 8
 _MAX_WRAP = 200
@@ -62,7 +64,7 @@ def _panics(lines: Sequence[str]) -> tuple[list[tuple[int, str, str]], int]:
     panics: list[tuple[int, str, str]] = []
     for index, line in enumerate(lines):
         found = _PANIC.match(line)
-        serving = None if found or panics else _SERVING.match(line)
+        serving = None if found or panics else _SERVING.search(line)
         if found is not None:
             panics.append((index, found[1], _RECOVERED.sub("", found[2])))
         elif serving is not None:
@@ -81,7 +83,7 @@ _CAP = 8_192
 def _read_panic(
     text: str, panics: Sequence[tuple[int, str, str]], frames: Sequence[Frame], *, before: str
 ) -> Reading | None:
-    if not frames and panics[0][0] > 0:
+    if not frames and not any(mark in text for mark in _MARKS):
         return None
     errors = [_panic(kind, message) for _, kind, message in panics]
     errors[0] = msgspec.structs.replace(errors[0], frames=_origin_last(frames))

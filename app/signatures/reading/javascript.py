@@ -109,7 +109,7 @@ def _v8_frame(line: str) -> Frame | None:
     body = line.strip()
     if not body.startswith("at "):
         return None
-    body = body[3:].removesuffix(",").removeprefix("async ").removeprefix("new ")
+    body = body[3:].removesuffix(" {").removesuffix(",").removeprefix("async ").removeprefix("new ")
     function, location = "<anonymous>", body
     if body.endswith(")"):
         function, bracket, location = body[:-1].partition(" (")
@@ -125,9 +125,9 @@ def _located(function: str, location: str) -> Frame | None:
     if location in _NATIVE or location.startswith("index "):
         return Frame(function=function or "<anonymous>", module="<native>")
     found = _POSITION.match(location)
-    if found is None or not found[1] or " " in found[1][:1]:
+    if found is None or not found[1] or found[1][0] == " ":
         return None
-    if function == "<anonymous>" and " " in found[1] and "/" not in found[1]:
+    if " " in found[1] and "/" not in found[1] and "\\" not in found[1]:
         return None
     return Frame(function=function or "<anonymous>", module=found[1], line=int(found[2]))
 
@@ -154,13 +154,15 @@ def _read_gecko(lines: Sequence[str]) -> Reading | None:
 
 
 def _gecko_frame(line: str) -> Frame | None:
-    function, at, location = line.partition("@")
+    function, at, location = ("", "@", line) if line in _NATIVE else line.partition("@")
     if not at or len(function) > 300 or ": " in function:  # noqa: PLR2004 -- longer than any name
         return None
     function = function.removeprefix("async*") or "<anonymous>"
     if location in _NATIVE:
         return Frame(function=function, module="<native>")
     found = _POSITION.match(location)
-    if found is None or not ("/" in found[1] or ".js" in found[1]) or " " in function.strip()[:-4]:
+    if found is None or not ("/" in found[1] or ".js" in found[1]):
+        return None
+    if " " in function and not function.endswith(" code"):
         return None
     return Frame(function=function, module=found[1], line=int(found[2]))

@@ -16,7 +16,7 @@ from app.signatures.reading.stacked import Draft, indent, read_head
 
 _FRAME = re.compile(r"\s*+at ([^\s()]++)\(([^()]*+)\)")
 _LOCATION = re.compile(
-    r"(?:[^\s:.]++\.(?:java|kts?|scala|groovy|cljc?)|SourceFile|R8\$\S*+|Unknown Source|)"
+    r"(?=.)(?:[^\s:.]++\.(?:java|kts?|scala|groovy|cljc?)|SourceFile|R8\$\S*+|Unknown Source|)"
     r"(?::(\d{1,9}))?$|Native Method$|<(?:generated|unknown)>$",
     re.IGNORECASE,
 )

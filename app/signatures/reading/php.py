@@ -124,6 +124,7 @@ def _is_php_call(line: str) -> bool:
 def _read_laravel(text: str) -> Reading | None:
     """Monolog's line format: the exception is an object, its previous ones follow it."""
     errors: list[RaisedError] = []
+    text = text.replace("\\\\", "\\")
     before = text.partition("[object] (")[0].partition(' {"exception"')[0].strip()
     for part in text.split("[object] (")[1:]:
         found = _LARAVEL.match("[object] (" + part)

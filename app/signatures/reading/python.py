@@ -54,9 +54,18 @@ def read(text: str) -> Reading | None:
     return Reading(
         errors=chain.errors,
         language="python",
-        before=chain.before,
+        before=_without_remote(chain.before),
         truncated=chain.truncated,
     )
+
+
+def _without_remote(before: str) -> str:
+    """A process pool tells its worker's traceback as the message of a cause of its own."""
+    quoted = before.removesuffix('"""')
+    if quoted is before:
+        return before
+    above, _, last = quoted.rstrip().rpartition("\n")
+    return above if last.endswith("RemoteTraceback:") else before
 
 
 def read_warning(line: str) -> Reading | None:

@@ -18,7 +18,12 @@ LONGEST_READ = 16_384
 
 _LONGEST_MESSAGE = 1_000
 _LONGEST_TITLE = 200
+_LONGEST_PATH = 2_000
 _EXHAUSTED = ("recursion", "stackoverflow", "systemstackerror", "stack level too deep")
+_REMEMBERED = 4_096
+_messages: dict[tuple[object, ...], Signature] = {}
+"""Plain messages come in few shapes: their signatures, by masked text. A cache: emptied when full."""
+
 _DEFAULT = {"{{ default }}", "{{default}}"}
 
 
@@ -34,12 +39,21 @@ def sign(report: ErrorReport, *, fingerprint: tuple[str, ...] | None = None) -> 
 
 def _sign_message(report: ErrorReport) -> Signature:
     masked = mask(report.message[:LONGEST_READ])
+    key = (masked.text, report.code, *masked.counts.items())
+    signature = _messages.get(key)
+    if signature is None:
+        signature = _by_text(masked, report.code)
+        if len(_messages) >= _REMEMBERED:
+            _messages.clear()
+        _messages[key] = signature
+    return signature
+
+
+def _by_text(masked: Masked, code: str) -> Signature:
     text = masked.text
     parts = (Part(name="message", value=text[:_LONGEST_MESSAGE], origin="message"),)
-    if report.code:
-        parts = (Part(name="code", value=report.code, origin="message"), *parts)
     return Signature(
-        signature_id=_signature_id("message", report.code, text),
+        signature_id=_signature_id("message", code, text),
         version=VERSION,
         type="",
         title=text[:_LONGEST_TITLE],
@@ -47,8 +61,14 @@ def _sign_message(report: ErrorReport) -> Signature:
         culprit="",
         callee="",
         caller="",
-        explanation=Explanation(variant="message", parts=parts, masked=masked.counts),
+        explanation=Explanation(
+            variant="message", parts=parts + _code_part(code), masked=masked.counts
+        ),
     )
+
+
+def _code_part(code: str) -> tuple[Part, ...]:
+    return (Part(name="code", value=code, origin="message"),) if code else ()
 
 
 def _sign_error(report: ErrorReport) -> Signature:
@@ -58,7 +78,7 @@ def _sign_error(report: ErrorReport) -> Signature:
     notes = _notes(report, calls, origin)
     if not calls:
         return _by_message(report, root, masked, notes)
-    return _by_frames(report, root, masked, calls, origin, notes)
+    return _by_frames(root, masked, calls, index=origin, notes=notes)
 
 
 def _speaking_calls(errors: tuple[RaisedError, ...]) -> tuple[list[Call], int]:
@@ -71,7 +91,7 @@ def _speaking_calls(errors: tuple[RaisedError, ...]) -> tuple[list[Call], int]:
 
 
 def _path(error: RaisedError, calls: list[Call]) -> list[Call]:
-    """Origin last. Where the stack ran out, the call at which it did so is chance: the cycle counts."""
+    """Origin last. Where the stack ran out, at which call it did is chance: the cycle counts."""
     told = f"{error.type} {error.message[:200]}".lower()
     if any(word in told for word in _EXHAUSTED) or "maximum call stack" in told:
         times = Counter(calls)
@@ -84,23 +104,20 @@ def _path(error: RaisedError, calls: list[Call]) -> list[Call]:
 
 
 def _by_frames(
-    report: ErrorReport,
-    root: RaisedError,
-    masked: Masked,
-    calls: list[Call],
-    index: int,
-    notes: tuple[str, ...],
+    root: RaisedError, masked: Masked, calls: list[Call], *, index: int, notes: tuple[str, ...]
 ) -> Signature:
     origin = f"errors[{index}].frames"
     path = [_call_key(call) for call in calls]
-    parts = [Part(name="type", value=root.type, origin="errors[0].type")]
+    parts = [
+        Part(name="type", value=root.type, origin="errors[0].type"),
+        Part(name="origin", value=path[-1], origin=origin),
+        Part(name="path", value=" > ".join(path)[:_LONGEST_PATH], origin=origin),
+    ]
     decided = ["frames", root.type, *path]
     if index:
         # The root's own frames are silent, so its message still tells it from other roots.
         parts.append(Part(name="message", value=masked.text[:500], origin="errors[0].message"))
-        decided = ["frames", root.type, masked.text, *path]
-    parts.append(Part(name="origin", value=path[-1], origin=origin))
-    parts.append(Part(name="path", value=" > ".join(path)[:2_000], origin=origin))
+        decided.append(masked.text)
     return Signature(
         signature_id=_signature_id(*decided),
         version=VERSION,
@@ -119,12 +136,11 @@ def _by_frames(
 def _by_message(
     report: ErrorReport, root: RaisedError, masked: Masked, notes: tuple[str, ...]
 ) -> Signature:
-    parts = [
+    parts = (
         Part(name="type", value=root.type, origin="errors[0].type"),
         Part(name="message", value=masked.text[:_LONGEST_MESSAGE], origin="errors[0].message"),
-    ]
-    if report.code:
-        parts.append(Part(name="code", value=report.code, origin="message"))
+        *_code_part(report.code),
+    )
     variant = "type-and-message" if root.type else "message"
     return Signature(
         signature_id=_signature_id(variant, root.type, report.code, masked.text),
@@ -136,7 +152,7 @@ def _by_message(
         callee="",
         caller="",
         explanation=Explanation(
-            variant=variant, parts=tuple(parts), masked=masked.counts, notes=notes
+            variant=variant, parts=parts, masked=masked.counts, notes=notes
         ),
     )
 

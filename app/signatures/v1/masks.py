@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from app.signatures.v1.quotes import mask_quotes
 from app.signatures.v1.tokens import mask_token
 from app.signatures.v1.vocabulary import (
     CODE_WORDS,
@@ -18,8 +19,6 @@ from app.signatures.v1.vocabulary import (
     DURATIONS,
     MONTH_WORD,
     MONTHS,
-    NAMED_AFTER,
-    NAMING_NOUNS,
     REASONS,
     SIZES,
     STATUS_WORDS,
@@ -33,8 +32,8 @@ class Masked(msgspec.Struct, frozen=True):
     counts: dict[str, int]
 
 
-class _Token(NamedTuple):
-    """What is remembered of one token."""
+class _Telling(NamedTuple):
+    """A token that was masked, or that means something to its neighbours."""
 
     masked: str
     kinds: tuple[str, ...]
@@ -44,148 +43,128 @@ class _Token(NamedTuple):
 
 _REMEMBERED = 65_536
 _LONGEST_REMEMBERED = 80
-_tokens: dict[str, _Token] = {}
+_known: dict[str, str | _Telling] = {}
+"""Tokens seen, a plain string when nothing is to be said of them. A cache: emptied when full."""
 
-_QUOTE = re.compile(
-    r"""(?<![^\s=:(\[{,]) (?: "(?:[^"\\]|\\.)*+" | '(?:[^'\\]|\\.)*+' ) (?![^\s.,;:)\]}!?])""",
-    re.VERBOSE | re.DOTALL,
-)
-_WORTH_A_LOOK = re.compile(r"[0-9\"'@?]|[/\\](?:home|Users)[/\\]|[A-Za-z0-9+/]{40}")
-_BARE = re.compile(r"[\[(\"']*-?[0-9A-Z]{1,5}[\])\"',.:;]*")
+_LONGEST_BARE = 16
+_BARE = re.compile(r"[\[({\"']*-?[0-9A-Z]{1,5}[\])}\"',.:;]*")
 _STATUS = re.compile(r"\D*[1-5][0-9]{2}\D*")
 _DATE = re.compile(
-    rf"(?<![A-Za-z0-9])(?:(?:{DAYS})[a-z]{{0,6}},? )?(?:<num>,? )?(?:{MONTHS})[a-z]{{0,6}},? <num>,?"
-    r"(?: <num>)?(?: <time>)?(?: [A-Z]{2,4})?(?: <num>)?(?![^\s.,;)\]])"
+    rf"""(?<![A-Za-z0-9]) (?:(?:{DAYS})[a-z]{{0,6}},?[ ])? (?:<num>,?[ ])?
+    (?:{MONTHS})[a-z]{{0,6}},?[ ]<num>,?
+    (?:[ ]<num>)? (?:[ ]<time>)? (?:[ ][A-Z]{{2,4}})? (?:[ ]<num>)? (?![^\s.,;)\]])""",
+    re.VERBOSE,
 )
-_NAME = re.compile(
-    r"""["'](?:
-        [A-Z][a-z0-9]+[A-Z]\w*+                      # NoneType
-      | [A-Z][A-Z0-9]*_[A-Z0-9_]++ | [A-Z]{4,}+      # DATABASE_URL, ECONNREFUSED
-      | [\w$]++(?:(?:\.|::|/|\\)[\w$]++)*+(?:\.|::)[\w$]++   # pkg.Class, Class::method
-      | (?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s.*
-    )["']""",
-    re.VERBOSE | re.DOTALL,
-)
-_IDENTIFIER = re.compile(r"""["'][A-Za-z_$][\w$.<>-]*["']""")
-_LAST_WORD = re.compile(r"([A-Za-z]+)[\s=:(\[{,]*\Z")
-_NEXT_WORD = re.compile(r"\s+([A-Za-z]+)")
+_MARKS = "\"'=:([,){}.;"
 
 
 def mask(text: str) -> Masked:
     """`text` with its variable parts as placeholders. `mask(mask(x).text).text == mask(x).text`."""
-    if not _WORTH_A_LOOK.search(text):
-        return Masked(" ".join(text.split()), {})
     counts: dict[str, int] = {}
     if '"' in text or "'" in text:
-        text = _mask_quotes(text, counts)
-    words, dated = _mask_words(text.split(), counts)
+        text = mask_quotes(text, counts)
+    tokens = text.split()
+    words: list[str] = []
+    for place, token in enumerate(tokens):
+        known = _known.get(token) or _look_at(token)
+        if isinstance(known, str):
+            words.append(known)
+        else:
+            _append(words, known, tokens, place, counts)
     masked = " ".join(words)
-    if not counts.get("num", 1):
-        del counts["num"]
-    if dated:
+    if counts.pop("month", 0):
         masked = _DATE.sub("<time>", masked)
     return Masked(masked, counts)
 
 
-def _mask_quotes(text: str, counts: dict[str, int]) -> str:
-    """Quotes stay where they stood, so that a second pass pairs them the same way."""
-
-    def place(match: re.Match[str]) -> str:
-        quoted = match[0]
-        if _is_name(match):
-            return quoted
-        if quoted[1:-1] != "<str>":
-            counts["str"] = counts.get("str", 0) + 1
-        return f"{quoted[0]}<str>{quoted[0]}"
-
-    return _QUOTE.sub(place, text)
-
-
-def _is_name(match: re.Match[str]) -> bool:
-    """Relations, columns, attributes, types, JSON keys: quoted, yet the same every time."""
-    text, start, end = match.string, match.start(), match.end()
-    if end - start <= 2 or _NAME.fullmatch(match[0]):  # noqa: PLR2004  # two quotes, nothing in them
-        return True
-    if not _IDENTIFIER.fullmatch(match[0]):
-        return False
-    if text.startswith(":", end) and text[start - 1 : start] in {"{", ",", " "}:
-        return True
-    before = _LAST_WORD.search(text[max(0, start - 40) : start])
-    if before and before[1].lower() in NAMING_NOUNS:
-        return True
-    after = _NEXT_WORD.match(text, end)
-    return after is not None and after[1].lower() in NAMED_AFTER
+def _append(
+    words: list[str], known: _Telling, tokens: list[str], place: int, counts: dict[str, int]
+) -> None:
+    masked, kinds, role = known
+    if role == "bare" and _names_error(tokens, place):
+        words.append(tokens[place])
+    elif role == "unit" and words and words[-1].endswith("<num>"):
+        _join_unit(words, masked, counts)
+    else:
+        words.append(masked)
+        for kind in kinds:
+            counts[kind] = counts.get(kind, 0) + 1
 
 
-def _mask_words(tokens: list[str], counts: dict[str, int]) -> tuple[list[str], bool]:
-    """Every token masked, and whether a month stands among them."""
-    words: list[str] = []
-    dated = False
-    before = ""
-    for index, token in enumerate(tokens):
-        masked, kinds, role = _tokens.get(token) or _look_at(token)
-        if role == "bare" and _names_error(token, before, tokens, index):
-            words.append(token)
-        elif role == "unit" and words and words[-1].endswith("<num>"):
-            _join_unit(words, token, counts)
-        else:
-            words.append(masked)
-            for kind in kinds:
-                counts[kind] = counts.get(kind, 0) + 1
-            dated = dated or role == "month"
-        before = before if role == "equals" else role
-    return words, dated
-
-
-def _look_at(token: str) -> _Token:
+def _look_at(token: str) -> str | _Telling:
     masked, kinds = mask_token(token)
-    known = _Token(masked, kinds, _role(token, masked))
+    role = _role(token, masked)
+    if role == "month":
+        kinds = ("month",)
+    known = _Telling(masked, kinds, role) if kinds or role else masked
     if len(token) <= _LONGEST_REMEMBERED:
-        if len(_tokens) >= _REMEMBERED:
-            _tokens.clear()
-        _tokens[token] = known
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        _known[token] = known
     return known
 
 
 def _role(token: str, masked: str) -> str:
     """What a token means to its neighbours; but for `bare`, told from its masked form alone."""
-    if masked != token and _BARE.fullmatch(token):
+    if masked != token and len(token) <= _LONGEST_BARE and _BARE.fullmatch(token):
         return "bare"
-    if masked == "=":
-        return "equals"
-    core = masked.strip("\"'=:([,){}.;")
+    if masked.endswith((">", ">,")) and "HTTP/" not in masked:
+        return ""
+    core = masked.strip(_MARKS)
     if core.startswith("HTTP/"):
         return "status"
+    if core.endswith(">"):
+        return ""
+    if core in DURATIONS or core in SIZES:
+        return "unit"
+    if MONTH_WORD.fullmatch(masked):
+        return "month"
+    return _announced(masked, core)
+
+
+def _announced(masked: str, core: str) -> str:
+    """What number the token announces: `http_status:`, `exit code`, `returned`."""
+    if masked == "=":
+        return "equals"
     word = core.rpartition("_")[2].rpartition(".")[2].lower()
     if word in CODE_WORDS and not (word in {"error", "err"} and masked.endswith(":")):
         return "code"
-    if word in STATUS_WORDS:
-        return "status"
-    if core in DURATIONS or core in SIZES:
-        return "unit"
-    return "month" if MONTH_WORD.fullmatch(masked) else ""
+    return "status" if word in STATUS_WORDS else ""
 
 
-def _names_error(token: str, before: str, tokens: list[str], index: int) -> bool:
-    """`returned 404`, `exit code 137` and `404 Not Found` name an error; `returned 404 rows` not."""
-    after = tokens[index + 1] if index + 1 < len(tokens) else ""
+def _names_error(tokens: list[str], place: int) -> bool:
+    """`returned 404`, `exit code 137`, `404 Not Found` name an error; `returned 404 rows` not."""
+    after = tokens[place + 1] if place + 1 < len(tokens) else ""
     if after.strip(",.;:").lower() in COUNTED:
         return False
+    before = _role_before(tokens, place)
     if before == "code":
         return True
-    return _STATUS.fullmatch(token) is not None and (before == "status" or after in REASONS)
+    status = before == "status" or after in REASONS
+    return status and _STATUS.fullmatch(tokens[place]) is not None
 
 
-def _join_unit(words: list[str], token: str, counts: dict[str, int]) -> None:
-    """`15 ms` is one duration; a size told again in brackets, `1046 bytes (1.02 KB)`, is one size."""
-    core = token.strip("\"'=:([,){}.;")
+def _role_before(tokens: list[str], place: int) -> str:
+    role = ""
+    for token in reversed(tokens[max(0, place - 2) : place]):
+        known = _known.get(token) or _look_at(token)
+        role = "" if isinstance(known, str) else known.role
+        if role != "equals":
+            return role
+    return role
+
+
+def _join_unit(words: list[str], unit: str, counts: dict[str, int]) -> None:
+    """`15 ms` is one duration; `1046 bytes (1.02 KB)`, a size told twice, is one size."""
+    core = unit.strip(_MARKS)
     kind = "duration" if core in DURATIONS else "size"
     head = words.pop().removesuffix("<num>")
-    tail = token.partition(core)[2]
-    counts["num"] = counts.get("num", 1) - 1
+    tail = unit.partition(core)[2]
     counts[kind] = counts.get(kind, 0) + 1
+    counts["num"] = counts.get("num", 1) - 1
+    if not counts["num"]:
+        del counts["num"]
     if head == "(" and tail.startswith(")") and words and words[-1] == f"<{kind}>":
-        head, tail = words.pop(), tail[1:]
-        words.append(head + tail)
-    else:
-        words.append(f"{head}<{kind}>{tail}")
+        head, tail = "", tail[1:]
+        words.pop()
+    words.append(f"{head}<{kind}>{tail}")

@@ -23,6 +23,13 @@ _START = "(?<![A-Za-z0-9])"
 _END = "(?![A-Za-z0-9])"
 _NOT_IN_SOURCE_POSITION = "".join(rf"(?<!\.[a-z]{{{n}}}:)" for n in (1, 2, 3, 4))
 
+_CODE_KEYS = (
+    "status|code|errno|signal|exit|rc|sqlstate|statuscode|exitcode|errorcode|returncode"
+    "|httpstatus|httpcode"
+)
+_CODED = "(?:ORA|PLS|TNS|CVE|CWE|RFC|ISO|UTF|SHA|AES)-"
+"""Prefixes of codes that name something, as `ORA-00942` and `CVE-2024-3094` do."""
+
 _LONG_RUN = re.compile(
     r"""
     (?P<jwt> (?<![\w-]) eyJ[\w-]{8,}+ \. [\w-]++ (?:\.[\w-]*+)? )
@@ -30,39 +37,48 @@ _LONG_RUN = re.compile(
     """,
     re.VERBOSE,
 )
-_ENTITY = re.compile(
-    rf"""
+_KEPT = rf"""
     (?P<kept> <(?:{KINDS})>
-      | {_START} (?i:status|code|errno|signal|exit|rc|sqlstate|statuscode|exitcode|errorcode
-          |returncode|httpstatus|httpcode) ["']? [=:\[]["']? -?[0-9A-Z]{{1,5}} (?![A-Za-z0-9.:<])
-      | {_START} (?:ORA|PLS|TNS|CVE|CWE|RFC|ISO|UTF|SHA|AES)-\d++ (?:-\d{{4,7}})? {_END}
-    )
-  | (?P<email> (?<![\w.+%-]) [\w.+%-]++ @ [A-Za-z0-9-]++ (?:\.[A-Za-z0-9-]++)++ )
-  | (?P<uuid> {_START} {_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}} {_END} )
-  | (?P<time> {_START} {_NOT_IN_SOURCE_POSITION} (?:
+      | {_START} (?i:{_CODE_KEYS}) ["']? [=:\[]["']? -?[0-9A-Z]{{1,5}} (?![A-Za-z0-9.:<])
+      | {_START} {_CODED}\d++ (?:-\d{{4,7}})? {_END} )"""
+_MARKED = rf"""
+    (?P<email> (?<![\w.+%-]) [\w.+%-]++ @ [A-Za-z0-9-]++ (?:\.[A-Za-z0-9-]++)++ )
+  | (?P<query> (?<=[\w/>]) \? [\w.%\[\]-]++ = [^\s"'<>()]*+ (?:<(?:{KINDS})>[^\s"'<>()]*+)*+ )
+  | (?P<user> (?: (?<=/home/) | (?<=/Users/) ) [^/\s"'<>:,;()]++
+      | (?<=\\Users\\) [^\\\s"'<>:,;()]++ )"""
+_LINKED = rf"""
+    (?P<uuid> {_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}} {_END} )
+  | (?P<time> {_NOT_IN_SOURCE_POSITION} (?:
         \d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}} (?: [T:_-] \d{{1,2}}[:.]\d{{2}} (?:[:.]\d{{2}})?
           (?:[.,:]\d{{1,9}})? (?:Z|[+-]\d{{2}}:?\d{{2}})? )?
       | \d{{1,2}}/(?:\d{{1,2}}|[A-Z][a-z]{{2}})/\d{{2,4}} (?: :\d{{2}}:\d{{2}}:\d{{2}} )?
       | \d{{1,3}}:\d{{2}} (?: :\d{{2}})? (?:[.,]\d{{1,9}})? (?:Z|[+-]\d{{2}}:?\d{{2}})?
       ) (?![A-Za-z0-9]|[:/]\d) )
-  | (?P<mac> (?<![0-9A-Za-z:-]) {_H}{{2}} (?: (?::{_H}{{2}}){{5,}}+ | (?:-{_H}{{2}}){{5,}}+ )
-      {_END} )
-  | (?P<ip6> (?<![\w:.]) (?: (?:{_H}{{1,4}}:){{7}}{_H}{{1,4}}
+  | (?P<mac> (?<![:-]) {_H}{{2}} (?: (?::{_H}{{2}}){{5,}}+ | (?:-{_H}{{2}}){{5,}}+ ) {_END} )
+  | (?P<ip> (?<!\.) \d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}} (?:/\d{{1,2}}(?!\d))?
+      (?::\d{{1,5}})? (?![A-Za-z0-9]|\.\d) )"""
+_SIMPLE = rf"""
+    (?P<hex> 0[xX]{_H}++ )
+  | (?P<duration> (?<!\d\.) (?:\d++(?:\.\d++)?+(?:ms|us|µs|ns|[hms]))++ {_END} )
+  | (?P<number> (?<!\d[.,]) \d++ (?:[.,]\d++)*+ (?: [eE][-+]?\d++{_END} | %(?!\w) )?
+      [A-Za-zµμ]{{0,12}} {_END} )
+  | (?P<word> [A-Za-z0-9]++ )"""
+_SIGNED = rf"""
+    (?P<signed> (?: (?<![A-Za-z0-9.)\]>-])[-+] | (?<!\S)[<>~]=?[-+]? ) (?<!\d[.,])
+      \d++ (?:[.,]\d++)*+ (?: [eE][-+]?\d++{_END} | %(?!\w) )? [A-Za-zµμ]{{0,12}} {_END} )"""
+_IP6 = rf"""
+    (?P<ip6> (?<![\w:.]) (?: (?:{_H}{{1,4}}:){{7}}{_H}{{1,4}}
       | (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )? :: (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )?
-      ) (?![\w:]) )
-  | (?P<ip> (?<![A-Za-z0-9.]) \d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}} (?:/\d{{1,2}}(?!\d))?
-      (?::\d{{1,5}})? (?![A-Za-z0-9]|\.\d) )
-  | (?P<hex> {_START} 0[xX]{_H}++ )
-  | (?P<query> (?<=[\w/>]) \? [\w.%\[\]-]++ = [^\s"'<>()]*+ (?:<(?:{KINDS})>[^\s"'<>()]*+)*+ )
-  | (?P<user> (?: (?<=/home/) | (?<=/Users/) ) [^/\s"'<>:,;()]++
-      | (?<=\\Users\\) [^\\\s"'<>:,;()]++ )
-  | (?P<duration> {_START} (?<!\d\.) (?:\d++(?:\.\d++)?+(?:ms|us|µs|ns|[hms]))++ {_END} )
-  | (?P<number> (?: (?<![A-Za-z0-9.)\]>-])[-+] | (?<!\S)[<>~]=?[-+]? )? {_START} (?<!\d[.,])
-      \d++ (?:[.,]\d++)*+ (?: [eE][-+]?\d++{_END} | %(?!\w) )? [A-Za-zµμ]{{0,12}} {_END} )
-  | (?P<word> {_START} [A-Za-z0-9]++ )
-    """,
-    re.VERBOSE,
+      ) (?![\w:]) )"""
+_ENTITY = re.compile(
+    f"{_KEPT} | {_MARKED} | {_IP6} | {_START} (?: {_LINKED} | {_SIMPLE} ) | {_SIGNED}", re.VERBOSE
 )
+_WITHOUT_MARKS = re.compile(
+    f"{_KEPT} | {_START} (?: {_LINKED} | {_SIMPLE} ) | {_SIGNED}", re.VERBOSE
+)
+_WITHOUT_LINKS = re.compile(f"{_KEPT} | {_START} (?: {_SIMPLE} ) | {_SIGNED}", re.VERBOSE)
+"""The same with what cannot match left out: no `@`, `?`, `::`; no `.`, `:`, `-`, `/` either."""
+_HOMES = re.compile(r"[/\\](?:home|Users)[/\\]")
 _SPECIAL = re.compile(r"[0-9@?]|[/\\](?:home|Users)[/\\]|[A-Za-z0-9+/]{40}")
 _DOTTED_NAME = re.compile(
     r"[^A-Za-z0-9_<]*+(?:[A-Za-z_$][\w$]*+(?:\.|::|/(?=[A-Z])))++[A-Za-z_$][\w$]*+\W*+"
@@ -75,11 +91,24 @@ _NAME_WITH_DIGIT = re.compile(r"[A-Za-z]{2,}[0-9]{1,2}[A-Za-z]{2,}")
 _DIGITS = re.compile(r"[0-9]+")
 _QUANTITY = re.compile(r"([<>~]?=?[-+]?[0-9.,]+(?:[eE][-+]?[0-9]+)?%?)([A-Za-zµμ]*)")
 
+_PLAIN = re.compile(
+    rf"""(?P<before> [(\["'=]{{0,2}}+
+        (?: (?!{_CODED}) [A-Za-z]++[-_] (?P<id>-?) | (?!(?i:{_CODE_KEYS})=) [A-Za-z]++= | / )?+ )
+    (?: (?P<number>[0-9]++(?:\.[0-9]++)?+) | (?P<hex>0x[0-9a-fA-F]++)
+      | (?P<ip>[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}) (?P<port>:[0-9]{{1,5}})?+ )
+    (?P<after>[)\]"',;]{{0,2}}+[:.]?)""",
+    re.VERBOSE,
+)
+"""The commonest masked tokens, decided in one match; what it says is what `_ENTITY` says."""
+
 Placed = tuple[str, str]
 
 
 def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
     """The token with its variable parts as placeholders, and the kinds that were masked."""
+    plain = _PLAIN.fullmatch(token)
+    if plain:
+        return _plain(plain)
     if not _SPECIAL.search(token) or _is_dotted_name(token):
         return token, ()
     kinds: list[str] = []
@@ -92,7 +121,26 @@ def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
 
     if len(token) >= 32:  # noqa: PLR2004  # the shortest run that _LONG_RUN takes
         token = _LONG_RUN.sub(place, token)
-    return _ENTITY.sub(place, token), tuple(kinds)
+    return _pattern(token).sub(place, token), tuple(kinds)
+
+
+def _plain(match: re.Match[str]) -> tuple[str, tuple[str, ...]]:
+    before, sign, _, hexadecimal, ip, port, after = match.groups()
+    if hexadecimal:
+        return f"{before}<hex>{after}", ("hex",)
+    if ip:
+        return f"{before}<ip>{':<port>' if port else ''}{after}", ("ip",)
+    if sign is not None:
+        return f"{before.removesuffix('-') if sign else before}<id>{after}", ("id",)
+    return f"{before}<num>{after}", ("num",)
+
+
+def _pattern(token: str) -> re.Pattern[str]:
+    if "@" in token or "?" in token or token.count(":") > 1 or _HOMES.search(token):
+        return _ENTITY
+    if "." in token or ":" in token or "-" in token or "/" in token:
+        return _WITHOUT_MARKS
+    return _WITHOUT_LINKS
 
 
 def _is_dotted_name(token: str) -> bool:
@@ -119,10 +167,6 @@ def _ip(match: re.Match[str]) -> Placed:
 
 def _ip6(match: re.Match[str]) -> Placed:
     return ("<ip>", "ip") if _DIGITS.search(match[0]) else (match[0], "")
-
-
-def _query(match: re.Match[str]) -> Placed:
-    return "?<query>", "query"
 
 
 def _number(match: re.Match[str]) -> Placed:
@@ -177,9 +221,10 @@ _PLACES: dict[str, Callable[[re.Match[str]], Placed]] = {
     "ip6": _ip6,
     "ip": _ip,
     "hex": _always("<hex>", "hex"),
-    "query": _query,
+    "query": _always("?<query>", "query"),
     "user": _always("<user>", "user"),
     "duration": _always("<duration>", "duration"),
     "number": _number,
+    "signed": _number,
     "word": _word,
 }

@@ -1,4 +1,4 @@
-"""Which correlation ID a record has when it names none itself."""
+"""Correlation IDs: what is a safe one, and which one a request gives to its records."""
 
 import re
 from collections.abc import Mapping

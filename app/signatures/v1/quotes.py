@@ -1,0 +1,57 @@
+"""Quoted values: what a user said goes, what the system names stays.
+
+Quotes themselves stay where they stood, so that a second pass pairs them the same way.
+"""
+
+import re
+
+from app.signatures.v1.vocabulary import NAMED_AFTER, NAMING_NOUNS
+
+_QUOTED = re.compile(
+    r"""(?<![^\s=:(\[{,]) (?: "(?:[^"\\]|\\.)*+" | '(?:[^'\\]|\\.)*+' ) (?![^\s.,;:)\]}!?])""",
+    re.VERBOSE | re.DOTALL,
+)
+_NAME = re.compile(
+    r"""["'](?:
+        [A-Z][a-z0-9]+[A-Z]\w*+                              # NoneType
+      | [A-Z][A-Z0-9]*_[A-Z0-9_]++ | [A-Z]{4,}+              # DATABASE_URL, ECONNREFUSED
+      | [\w$]++ (?:(?:\.|::)[\w$]++)++                        # pkg.Class, Class::method
+      | (?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s.*       # an access log's request line
+    )["']""",
+    re.VERBOSE | re.DOTALL,
+)
+_IDENTIFIER = re.compile(r"""["'][A-Za-z_$][\w$.<>-]*+["']""")
+_LAST_WORD = re.compile(r"([A-Za-z]+)[\s=:(\[{,]*\Z")
+_NEXT_WORD = re.compile(r"\s+([A-Za-z]+)")
+_LOOK_BACK = 40
+_EMPTY = 2
+
+
+def mask_quotes(text: str, counts: dict[str, int]) -> str:
+    """`user "bob"` becomes `user "<str>"`; `relation "orders"` stays."""
+
+    def place(match: re.Match[str]) -> str:
+        quoted = match[0]
+        if _is_name(match):
+            return quoted
+        if quoted[1:-1] != "<str>":
+            counts["str"] = counts.get("str", 0) + 1
+        return f"{quoted[0]}<str>{quoted[0]}"
+
+    return _QUOTED.sub(place, text)
+
+
+def _is_name(match: re.Match[str]) -> bool:
+    """Relations, columns, attributes, types, JSON keys: quoted, yet the same every time."""
+    text, start, end = match.string, match.start(), match.end()
+    if end - start <= _EMPTY or _NAME.fullmatch(match[0]):
+        return True
+    if not _IDENTIFIER.fullmatch(match[0]):
+        return False
+    if text.startswith(":", end) and text[start - 1 : start] in {"{", ",", " "}:
+        return True
+    before = _LAST_WORD.search(text[max(0, start - _LOOK_BACK) : start])
+    if before and before[1].lower() in NAMING_NOUNS:
+        return True
+    after = _NEXT_WORD.match(text, end)
+    return after is not None and after[1].lower() in NAMED_AFTER
