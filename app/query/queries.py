@@ -188,5 +188,5 @@ def _with_source(row: Any) -> dict[str, Any]:
 
 
 def _view(row: Any, shape: type[_View]) -> _View:
-    """Columns a shape does not name are left out; ENUM, UUID and JSON become its types."""
-    return msgspec.convert(dict(row), shape)
+    """The columns a shape names, turned into its types."""
+    return msgspec.convert({name: row[name] for name in shape.__struct_fields__}, shape)

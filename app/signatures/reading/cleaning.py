@@ -9,7 +9,8 @@ _ANSI = re.compile(
     r"(?:\x1b|#033)\[[0-9:;<=>?]*+[ -/]*+[@-~]"
     r"|\x1b\][^\x07\x1b\n]*+(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]"
 )
-_ESCAPE = re.compile(r'\\(?:([nrtbf"\'/\\])|u([0-9a-fA-F]{4})|x(1[bB])|033|e(?=\[))')
+_EMPTY_LINES = re.compile(r"\n{3,}+")
+_ESCAPE = re.compile(r'\\(?:([nrtbf"\'/\\])|u([0-9a-fA-F]{4})|x1[bB]|033|e(?=\[))')
 _PLAIN_ESCAPE = re.compile(r"\\(?:r\\n|[nr])|\\(t)")
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
@@ -70,6 +71,8 @@ def plain(text: str) -> str:
         text = _ANSI.sub("", text)
     if "\r" in text:
         text = text.replace("\r\n", "\n")
+    if "\n\n\n" in text:
+        text = _EMPTY_LINES.sub("\n\n", text)
     return text
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from app.normalise.record import Frame
 from app.signatures.model import RaisedError
-from app.signatures.reading.limits import Reading
+from app.signatures.reading.limits import MAX_ERRORS, Reading, both_ends
 from app.signatures.reading.names import headline_within
 from app.signatures.reading.stacked import Draft, read_head
 
@@ -19,7 +19,9 @@ _ARROW = re.compile(r"\s*+---> ")
 
 def read(text: str) -> Reading | None:
     lines = text.split("\n")
-    first = next((i for i, line in enumerate(lines) if _frame(line) is not None), None)
+    first = next(
+        (i for i, line in enumerate(lines) if "at " in line and _frame(line) is not None), None
+    )
     if first is None:
         return None
     start = next((i for i in range(first) if _ARROW.match(lines[i])), first)
@@ -100,7 +102,7 @@ def _errors(lines: Sequence[str], outermost: Draft) -> list[RaisedError]:
             if not repeated:
                 told.append(closed)
             repeated = False
-    told += [draft.finished() for draft in reversed(opened)]
+    told += [draft.finished() for draft in reversed(both_ends(opened, MAX_ERRORS))]
     return told
 
 

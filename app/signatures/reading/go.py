@@ -7,7 +7,7 @@ import msgspec
 
 from app.normalise.record import Frame
 from app.signatures.model import RaisedError
-from app.signatures.reading.limits import Reading, raised
+from app.signatures.reading.limits import MAX_ERRORS, Reading, both_ends, raised
 
 _PANIC = re.compile(r"\s*+(panic|fatal error): (.*+)", re.DOTALL)
 _SERVING = re.compile(r"\bpanic (?:serving [^ ]{1,100}|recovered): (.*+)", re.DOTALL)
@@ -85,7 +85,7 @@ def _read_panic(
 ) -> Reading | None:
     if not frames and not any(mark in text for mark in _MARKS):
         return None
-    errors = [_panic(kind, message) for _, kind, message in panics]
+    errors = [_panic(kind, message) for _, kind, message in both_ends(panics, MAX_ERRORS)]
     errors[0] = msgspec.structs.replace(errors[0], frames=_origin_last(frames))
     signal = _SIGNAL.search(text)
     return Reading(

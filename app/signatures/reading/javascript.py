@@ -10,7 +10,7 @@ import msgspec
 
 from app.normalise.record import Frame
 from app.signatures.model import RaisedError
-from app.signatures.reading.limits import Reading, inside_out
+from app.signatures.reading.limits import MAX_ERRORS, Reading, both_ends, inside_out
 from app.signatures.reading.names import headline, headline_within
 from app.signatures.reading.stacked import Draft, indent, read_head
 
@@ -36,7 +36,9 @@ class _Stack(msgspec.Struct):
 
 def read(text: str) -> Reading | None:
     lines = text.split("\n")
-    first = next((i for i, line in enumerate(lines) if _v8_frame(line) is not None), None)
+    first = next(
+        (i for i, line in enumerate(lines) if "at " in line and _v8_frame(line) is not None), None
+    )
     if first is None:
         return _read_gecko(lines) if "@" in text else None
     start = next((i for i in range(first) if _is_nested(lines[i])), first)
@@ -49,7 +51,9 @@ def read(text: str) -> Reading | None:
             break
     nodes = stack.nodes if head.found or draft.frames else stack.nodes[1:]
     return Reading(
-        errors=tuple(inside_out((node.depth, node.draft.finished()) for node in nodes)),
+        errors=tuple(
+            inside_out((node.depth, node.draft.finished()) for node in both_ends(nodes, MAX_ERRORS))
+        ),
         language="javascript",
         before=head.before,
         truncated=not head.found,

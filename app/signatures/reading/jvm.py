@@ -26,7 +26,9 @@ _CAUSE = re.compile(r"\s*+(?:Caused by|Wrapped by): (.*+)", re.DOTALL)
 
 def read(text: str) -> Reading | None:
     lines = text.split("\n")
-    first = next((i for i, line in enumerate(lines) if _frame(line) is not None), None)
+    first = next(
+        (i for i, line in enumerate(lines) if "at " in line and _frame(line) is not None), None
+    )
     if first is None:
         return None
     start = next((i for i in range(first) if _CAUSE.match(lines[i])), first)

@@ -8,8 +8,8 @@ import msgspec
 from app.normalise.record import Frame
 from app.signatures.model import RaisedError
 
-MAX_TEXT = 1_048_576
-"""Characters of one text that are read; of a longer one the two ends."""
+MAX_TEXT = 262_144
+"""Characters of one text that are read; of a longer one the two ends, which hold what matters."""
 MAX_FRAMES = 500
 MAX_ERRORS = 50
 MAX_MESSAGE = 8_192

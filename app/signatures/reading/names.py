@@ -36,6 +36,9 @@ BUILTINS = frozenset(
 PACKAGES = frozenset({"exceptions", "exception", "errors", "error", "exc"})
 """Where libraries keep their exceptions: `requests.exceptions.ConnectTimeout`."""
 
+_HINTS = (*SUFFIXES, "xit", "Stop", "Errno", "Death", "exc", "error", "Remote")
+"""What a line with any such name in it holds: a cheap look before the dear one."""
+
 _QUALIFIER = r"(?: \[[A-Z][A-Z0-9_]*+\]| \((?:0x)?[0-9A-Fa-f-]++\))?+"
 """Node writes `Error [ERR_X]: …`, .NET `SocketException (111): …`."""
 _START = re.compile(r"([\w.$+]++(?:::\w++)*+)(" + _QUALIFIER + r")(?::(?:\s|$)|$)")
@@ -68,6 +71,8 @@ def headline(line: str) -> tuple[str, str] | None:
 
 def headline_within(line: str) -> tuple[int, str, str] | None:
     """The first `Type: message` in a line, whatever stands before it: (start, type, message)."""
+    if not any(hint in line for hint in _HINTS):
+        return None
     for found in _ANYWHERE.finditer(line[:MAX_LINE]):
         if is_exception_name(found[1]):
             return found.start(), found[1], line[found.end() :].removeprefix(":").strip()

@@ -18,7 +18,7 @@ CAUSE = "The above exception was the direct cause of the following exception:"
 CONTEXT = "During handling of the above exception, another exception occurred:"
 
 _FRAME = re.compile(r'\s*+(?:> )?File "([^"]*+)", line (\d++)(?:,? in (.*+))?')
-_FRAMES = re.compile(r'  File "([^"]*+)", line ([0-9]++)(?:, in (.*+))?\n(?:     *+(.*+)\n)?')
+_FRAMES = re.compile(r'  File "([^"]*+)", line ([0-9]{1,9}+)(?:, in (.*+))?\n(?:     *+(.*+)\n)?')
 _MARGIN = re.compile(r"\n(?=[^ \n])")
 """The first line that is not indented: where a traceback tells its exception."""
 _LINK = re.compile(rf"^ *+(?:{re.escape(CAUSE)}|{re.escape(CONTEXT)})$", re.MULTILINE)
@@ -117,7 +117,7 @@ def _read_canonical(text: str, header: int) -> _Block:
         Frame(
             function=function or "<module>",
             module=path or "?",
-            line=_number(number),
+            line=int(number),
             source=source.rstrip() or None,
         )
         for path, number, function, source in _FRAMES.findall(text, start, end)

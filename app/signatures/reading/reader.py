@@ -28,7 +28,7 @@ from app.signatures.reading.limits import (
     clip,
     raised,
 )
-from app.signatures.reading.names import headline, language_of
+from app.signatures.reading.names import headline, headline_within, language_of
 
 _MAX_DEPTH = 3
 """JSON in JSON in JSON; an escape of an escape of an escape."""
@@ -53,25 +53,26 @@ def read_error(message: str, exception: ReportedException | None = None) -> Erro
 
 def _may_hold_error(text: str) -> bool:
     """Cheap and never wrong about a real error: nearly every log line ends here."""
-    if "\n" in text or "\\n" in text or "\x1b" in text:
+    if "rror" in text or "xception" in text or "\n" in text or "\\n" in text or "ERR" in text:
         return True
-    if "rror" in text or "xception" in text or "ERR" in text or "FATAL" in text:
+    if text.startswith("{") or '{"' in text or "err=" in text or "level=" in text:
         return True
-    if ": " in text and (
+    if "\x1b" in text or "FATAL" in text:
+        return True
+    if ": " not in text:
+        return False
+    return (
         "arning" in text
         or "anic" in text
-        or "#" in text
         or "Fault" in text
         or "nterrupt" in text
         or "iolation" in text
         or "hrowable" in text
-        or "xit" in text
-        or "rrno" in text
-        or "exc" in text
+        or "xit:" in text
+        or "exc." in text
         or "teration" in text
-    ):
-        return True
-    return text.startswith("{") or '{"' in text or "err=" in text or "level=" in text
+        or " on line " in text
+    )
 
 
 def _report(message: str, reading: Reading, *, reported: bool) -> ErrorReport:
@@ -92,8 +93,10 @@ def _report(message: str, reading: Reading, *, reported: bool) -> ErrorReport:
 def _read_text(text: str, depth: int = 0) -> Reading | None:
     text = cleaning.plain(text)
     escaped = "\\n" in text and depth < _MAX_DEPTH
+    if "\n" not in text and not escaped and not _may_be_data(text):
+        return _read_line(text)
     if escaped and "\n" not in text.strip():
-        opened = _read_clean(cleaning.without_prefixes(text.strip()), depth, structured_only=True)
+        opened = _read_data(cleaning.without_prefixes(text.strip()), depth)
         if opened is not None:
             return opened
         reading = _read_text(cleaning.unescaped(text), depth + 1)
@@ -106,13 +109,33 @@ def _read_text(text: str, depth: int = 0) -> Reading | None:
     return reading
 
 
-def _read_clean(text: str, depth: int, *, structured_only: bool = False) -> Reading | None:
-    if depth < _MAX_DEPTH:
-        envelope = structured.open_envelope(text)
-        if envelope is not None:
-            return _read_envelope(envelope, depth)
-    if structured_only:
+def _may_be_data(text: str) -> bool:
+    return '{"' in text or "err=" in text or "error=" in text or "msg=" in text
+
+
+def _read_line(text: str) -> Reading | None:
+    """One line of text: prefixes are only taken off where it is worth it."""
+    for hint, read in _LINE_READERS:
+        if hint in text:
+            reading = read(text)
+            if reading is not None:
+                return reading
+    found = headline_within(text)
+    if found is None:
         return None
+    return _read_headline(cleaning.without_prefixes(text) if found[0] else text)
+
+
+def _read_data(text: str, depth: int) -> Reading | None:
+    envelope = structured.open_envelope(text) if depth < _MAX_DEPTH else None
+    return None if envelope is None else _read_envelope(envelope, depth)
+
+
+def _read_clean(text: str, depth: int) -> Reading | None:
+    if text.startswith("{") or "\n" not in text:
+        opened = _read_data(text, depth)
+        if opened is not None:
+            return opened
     for hint, read in _READERS:
         if hint(text):
             reading = read(text)
@@ -137,6 +160,20 @@ _READERS: tuple[tuple[Callable[[str], bool], Callable[[str], Reading | None]], .
     (lambda text: "] " in text and "#" in text, nginx.read),
     (lambda text: ":  " in text or "SQLSTATE" in text or "SQL state" in text, postgresql.read),
     (lambda text: ".py:" in text, python.read_warning),
+)
+
+
+_LINE_READERS: tuple[tuple[str, Callable[[str], Reading | None]], ...] = (
+    ("panicked at ", rust.read),
+    ("panic", go.read),
+    (" on line ", php.read),
+    ("#", nginx.read),
+    (":  ", postgresql.read),
+    ("SQL", postgresql.read),
+    (" exist", postgresql.read),
+    (" violates ", postgresql.read),
+    ('", line ', python.read),
+    (".py:", python.read_warning),
 )
 
 

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from app.normalise.record import Frame
-from app.signatures.reading.limits import Reading
+from app.signatures.reading.limits import MAX_ERRORS, Reading, both_ends
 from app.signatures.reading.names import headline_within
 from app.signatures.reading.stacked import Draft
 
@@ -47,7 +47,7 @@ def read(text: str) -> Reading | None:
         trace.drafts[0].frames += trace.pending[::-1]
         trace.above.pop()
     return Reading(
-        errors=tuple(draft.finished() for draft in reversed(trace.drafts)),
+        errors=tuple(draft.finished() for draft in reversed(both_ends(trace.drafts, MAX_ERRORS))),
         language="ruby",
         before="\n".join(trace.above).strip(),
         truncated=not trace.complete,

@@ -20,9 +20,10 @@ _LONGEST_MESSAGE = 1_000
 _LONGEST_TITLE = 200
 _LONGEST_PATH = 2_000
 _EXHAUSTED = ("recursion", "stackoverflow", "systemstackerror", "stack level too deep")
-_REMEMBERED = 4_096
-_messages: dict[tuple[object, ...], Signature] = {}
-"""Plain messages come in few shapes: their signatures, by masked text. A cache: emptied when full."""
+_REMEMBERED = 8_192
+_by_message_said: dict[tuple[object, ...], Signature] = {}
+_by_message_masked: dict[tuple[object, ...], Signature] = {}
+"""Services say the same again and again, in few shapes. Caches: emptied when full."""
 
 _DEFAULT = {"{{ default }}", "{{default}}"}
 
@@ -38,15 +39,22 @@ def sign(report: ErrorReport, *, fingerprint: tuple[str, ...] | None = None) -> 
 
 
 def _sign_message(report: ErrorReport) -> Signature:
-    masked = mask(report.message[:LONGEST_READ])
-    key = (masked.text, report.code, *masked.counts.items())
-    signature = _messages.get(key)
+    said = (report.message, report.code)
+    signature = _by_message_said.get(said)
     if signature is None:
-        signature = _by_text(masked, report.code)
-        if len(_messages) >= _REMEMBERED:
-            _messages.clear()
-        _messages[key] = signature
+        masked = mask(report.message[:LONGEST_READ])
+        kind = (masked.text, report.code, *masked.counts.items())
+        signature = _by_message_masked.get(kind) or _by_text(masked, report.code)
+        _remember(_by_message_masked, kind, signature)
+        if len(report.message) <= _LONGEST_MESSAGE:
+            _remember(_by_message_said, said, signature)
     return signature
+
+
+def _remember(cache: dict[tuple[object, ...], Signature], key: tuple[object, ...], signature: Signature) -> None:
+    if len(cache) >= _REMEMBERED:
+        cache.clear()
+    cache[key] = signature
 
 
 def _by_text(masked: Masked, code: str) -> Signature:

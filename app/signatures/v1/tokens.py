@@ -93,13 +93,16 @@ _QUANTITY = re.compile(r"([<>~]?=?[-+]?[0-9.,]+(?:[eE][-+]?[0-9]+)?%?)([A-Za-zµ
 
 _PLAIN = re.compile(
     rf"""(?P<before> [(\["'=]{{0,2}}+
-        (?: (?!{_CODED}) [A-Za-z]++[-_] (?P<id>-?) | (?!(?i:{_CODE_KEYS})=) [A-Za-z]++= | / )?+ )
+        (?: (?!{_CODED}) [A-Za-z]++[-_] (?P<id>-?) | (?!(?i:{_CODE_KEYS})[=:]) [A-Za-z]++[=.:] | / )?+ )
     (?: (?P<number>[0-9]++(?:\.[0-9]++)?+) | (?P<hex>0x[0-9a-fA-F]++)
       | (?P<ip>[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}) (?P<port>:[0-9]{{1,5}})?+ )
     (?P<after>[)\]"',;]{{0,2}}+[:.]?)""",
     re.VERBOSE,
 )
 """The commonest masked tokens, decided in one match; what it says is what `_ENTITY` says."""
+
+_SHORTEST_LONG_RUN = 32
+_SHORTEST_ID = 4
 
 Placed = tuple[str, str]
 
@@ -109,6 +112,9 @@ def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
     plain = _PLAIN.fullmatch(token)
     if plain:
         return _plain(plain)
+    if token.isalnum() and token[0].isalpha() and len(token) < _SHORTEST_LONG_RUN and token.isascii():
+        masked, kind = _word_place(token, "")
+        return masked, (kind,) if kind else ()
     if not _SPECIAL.search(token) or _is_dotted_name(token):
         return token, ()
     kinds: list[str] = []
@@ -119,7 +125,7 @@ def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
             kinds.append(kind)
         return placed
 
-    if len(token) >= 32:  # noqa: PLR2004  # the shortest run that _LONG_RUN takes
+    if len(token) >= _SHORTEST_LONG_RUN:
         token = _LONG_RUN.sub(place, token)
     return _pattern(token).sub(place, token), tuple(kinds)
 
@@ -180,32 +186,43 @@ def _number(match: re.Match[str]) -> Placed:
         return "<size>", "size"
     if unit and unit not in ORDINALS:
         return _word(match) if text.isalnum() else ("<num>" + unit, "num")
-    return _id_or_number(match)
+    return _id_or_number(_before(match))
 
 
-def _id_or_number(match: re.Match[str]) -> Placed:
+def _before(match: re.Match[str]) -> str:
+    return match.string[max(0, match.start() - 2) : match.start()]
+
+
+def _id_or_number(before: str) -> Placed:
     """A number behind `name-` or `name_` numbers a thing: an id."""
-    at = match.start()
-    prefixed = at > 1 and match.string[at - 1] in "-_" and match.string[at - 2].isalpha()
+    prefixed = before[:1].isalpha() and before[1:] in {"-", "_"}
     return ("<id>", "id") if prefixed else ("<num>", "num")
 
 
 def _word(match: re.Match[str]) -> Placed:
+    return _word_place(match[0], _before(match))
+
+
+def _word_place(word: str, before: str) -> Placed:
     """One alphanumeric run: a name stays, a number, hash or id goes."""
-    word = match[0]
     if not _DIGITS.search(word) or word.lower() in NAMES_WITH_DIGITS:
         return word, ""
     if word.isdigit():
-        return _id_or_number(match)
-    prefixed = match.start() > 0 and match.string[match.start() - 1] in "-_#"
-    if _HEX_WORD.fullmatch(word) and (len(word) >= 7 or (prefixed and len(word) >= 4)):  # noqa: PLR2004
+        return _id_or_number(before)
+    prefixed = before[-1:] in {"-", "_", "#"}
+    if _HEX_WORD.fullmatch(word) and len(word) >= (4 if prefixed else 7):
         return ("<id>", "id") if prefixed else ("<hex>", "hex")
+    return _mixed_word(word, prefixed=prefixed)
+
+
+def _mixed_word(word: str, *, prefixed: bool) -> Placed:
+    """Letters and digits, no hash: `Http2Server` stays, `node12` keeps `node`, `9fK2x` is an id."""
     if _NAME_WITH_DIGIT.fullmatch(word):
         return word, ""
     numbered = _LETTERS_THEN_NUMBER.fullmatch(word)
     if numbered and (not prefixed or numbered[1].islower() or len(numbered[1]) == 1):
         return numbered[1] + "<num>", "num"
-    if len(word) < 4:  # noqa: PLR2004
+    if len(word) < _SHORTEST_ID:
         return _DIGITS.sub("<num>", word), "num"
     return "<id>", "id"
 
