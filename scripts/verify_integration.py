@@ -26,6 +26,7 @@ import httpx
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.panel import Panel
+from rich.text import Text
 
 from app.database import asyncpg_dsn
 
@@ -122,16 +123,19 @@ def _check(chain: dict[str, Any], incident: dict[str, Any]) -> None:
 
 def _show(chain: dict[str, Any], incident: dict[str, Any]) -> None:
     root, match, place = chain["root"], chain["match"], chain["match"]["source"]
+    facts = {
+        "Failing chain": chain["correlation_id"],
+        "Services": " → ".join(chain["services"]),
+        "Root error": f"{root['service']}: {root['title']}",
+        "Raised in": root["culprit"],
+        "Incident": f"{incident['incident_id']} ({incident['status']})",
+        "Known issue": f"{match['title']} ({match['tier']})",
+        "Because": "; ".join(item["clause"] for item in match["evidence"]),
+        "Written in": f"{place['document']}, lines {place['first_line']}-{place['last_line']}",
+    }
     console.print()
-    console.print("[bold]Failing chain[/]  ", chain["correlation_id"])
-    console.print("[bold]Services[/]       ", " → ".join(chain["services"]))
-    console.print("[bold]Root error[/]     ", f"{root['service']}: {root['title']}", markup=False)
-    console.print("[bold]Raised in[/]      ", root["culprit"], markup=False)
-    console.print("[bold]Incident[/]       ", incident["incident_id"], f"({incident['status']})")
-    console.print("[bold]Known issue[/]    ", f"{match['title']} ({match['tier']})")
-    console.print(
-        "[bold]Written down in[/]", f"{place['document']}, lines {place['first_line']}-{place['last_line']}"
-    )
+    for name, value in facts.items():
+        console.print(Text(f"{name:<14}", style="bold"), Text(value), soft_wrap=True)
     console.print(Panel(Markdown(match["fix"]), title="Fix", title_align="left"))
 
 

@@ -1,6 +1,6 @@
 """`POST /ingest/logs`, where services leave their telemetry, and `GET /ingest/health`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -54,7 +54,8 @@ _BODY: Final = RequestBody(
 class IngestOperation(Operation):
     """The body is read raw, so that one bad record costs no other; here stands its shape."""
 
-    request_body: Any = field(default_factory=lambda: _BODY)
+    def __post_init__(self) -> None:
+        self.request_body = _BODY
 
 
 @post("/logs", status_code=202, operation_id="ingestLogs", operation_class=IngestOperation)

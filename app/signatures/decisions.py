@@ -61,7 +61,7 @@ class Partition:
             self.join(members)
 
     def join(self, signatures: Iterable[str]) -> None:
-        """Put these together, biggest groups first; who may not join the first stands with the next."""
+        """Put these together, biggest groups first; who may not join one tries the next."""
         groups = {self._group_of[one] for one in signatures}
         standing: list[str] = []
         for group in sorted(groups, key=lambda one: (-len(self._members[one]), one)):

@@ -42,7 +42,7 @@ class FamilyState(msgspec.Struct, frozen=True, kw_only=True):
     decisions: tuple[Decision, ...] = ()
 
 
-class UnknownSignature(KeyError):
+class UnknownSignatureError(KeyError):
     """No observed signature has this id."""
 
 
@@ -93,7 +93,7 @@ class Families:
     def _family(self, signature_id: str) -> Family:
         family = self.settle().get(signature_id)
         if family is None:
-            raise UnknownSignature(signature_id)
+            raise UnknownSignatureError(signature_id)
         return family
 
     def _decide(self, decision: Decision) -> Decision:
@@ -103,7 +103,7 @@ class Families:
 
 
 def _member(signature: Signature) -> Member:
-    """Frames and a sender's own fingerprint have spoken: no message brings such signatures together."""
+    """Frames or a sender's own fingerprint have spoken: no message joins such signatures."""
     variant = signature.explanation.variant
     alone = variant in {"frames", "custom"}
     return Member(

@@ -12,15 +12,18 @@ from collections.abc import Iterable, Sequence
 
 from app.signatures.family_words import VALUE, Words, is_name, is_type_name
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _ROUNDS = 12
 _LONGEST = 200
-_SETTINGS = frozenset(
-    "true false yes no on off null none nil nan undefined enabled disabled unknown".split()
-)
+_SETTINGS = _words("true false yes no on off null none nil nan undefined enabled disabled unknown")
 """Words that say which of few states holds: they tell texts apart."""
 
-_ANNOUNCERS = frozenset("domain file directory path device name group session".split())
-_WHO = frozenset("user username account login host hostname".split())
+_ANNOUNCERS = _words("domain file directory path device name group session")
+_WHO = _words("user username account login host hostname")
 """Words that announce a value: `user alice`, `host db-a`."""
 _OPENERS = frozenset("\"'[({")
 _CLOSERS = tuple((mark,) for mark in "\"'])}")
@@ -34,7 +37,7 @@ _ENCLOSED = 4
 _ANNOUNCED = 3
 _FEW = 3
 _SUCCESS = 400
-"""A status below is no error (RFC 9110 section 15): its place reports outcomes, it names no error."""
+"""A status below is no error (RFC 9110 section 15): its place tells outcomes, it names no error."""
 
 
 def group(texts: Iterable[Words]) -> dict[Words, Words]:
@@ -100,12 +103,10 @@ def _is_variable(words: Words, place: int, values: set[str]) -> bool:
 def _needed(words: Words, place: int, values: set[str], constants: int) -> int:
     """How many different values it takes, by where they stand."""
     before = words[place - 1].lower() if place else ""
-    enclosed = before in _OPENERS and words[place + 1 : place + 2][:1] in _CLOSERS
-    if enclosed and place > 1 and words[place - 2] == "=":
-        return 2
-    if before == "=" and words[place - 2 : place - 1] != ("=",):
-        return 2
-    if before in _WHO or (enclosed and VALUE in values):
+    before_that = words[place - 2] if place > 1 else ""
+    enclosed = before in _OPENERS and words[place + 1 : place + 2] in _CLOSERS
+    assigned = before_that == "=" if enclosed else before == "=" and before_that != "="
+    if assigned or before in _WHO or (enclosed and VALUE in values):
         return 2
     if before in _ANNOUNCERS:
         return _ANNOUNCED
@@ -117,7 +118,7 @@ def _needed(words: Words, place: int, values: set[str], constants: int) -> int:
 
 
 def _is_enumeration(values: Sequence[str]) -> bool:
-    """Values of one length that differ in one letter: `rack_A<num>`, `rack_B<num>`; `a`, `b`, `c`."""
+    """Of one length, differing in one letter: `rack_A<num>`, `rack_B<num>`; `a`, `b`, `c`, `d`."""
     first = values[0]
     if len({len(value) for value in values}) != 1:
         return False

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from app.signatures.reading.limits import MAX_TEXT
 
 _ANSI = re.compile(
@@ -38,13 +40,13 @@ _PREFIXES = tuple(
         r"\[ *+\d{1,10}\.\d++\](?: |$)",
         r"\d{10}(?:\.?\d{3,9})?(?: |$)",
         # Docker Compose, Foreman
-        r"[\w.@/-]++ *+\|(?: |$)",
+        rf"(?!(?:{_LEVEL})\b)[\w.@/-]++ *+\|(?: |$)",
         # glog
         r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d++ ++\d++ [\w.-]++:\d++\](?: |$)",
         # level, with or without a logger's name behind it
         rf"(?:{_LEVEL}):[\w.$-]++:(?: |$)?",
         rf"\[(?:{_LEVEL})\](?! \d++#)(?:: ?| |$)",
-        rf"(?:{_LEVEL})(?::(?!  )| ++[-|](?= ))?(?: |$)",
+        rf"(?:{_LEVEL})(?::(?!  )| [-|](?= ))?(?: |$)",
         # pod, thread, process
         r"\[[\w./@#-]++(?: [\w./@#-]++)?\](?!:| \d++#)(?: |$)",
         r"(?:pid=)?\d{1,7}(?: [-|](?= |$))?(?: |$)",
@@ -52,7 +54,7 @@ _PREFIXES = tuple(
     )
 )
 _MARK = re.compile(
-    r"(?:Exception Group )?Traceback \(most recent"
+    r"(?:  \+ Exception Group )?Traceback \(most recent"
     r"|(?:   |\t)at (?=[\w<$])"
     r"|goroutine \d++ \["
     r"|Stack trace:|stack backtrace:"
@@ -65,8 +67,7 @@ _SAMPLE = 12
 def plain(text: str) -> str:
     """Without colours, with `\\n` line ends, and not longer than is read."""
     if len(text) > MAX_TEXT:
-        half = MAX_TEXT // 2
-        text = text[:half] + "\n" + text[-half:]
+        text = _ends(text)
     if "\x1b" in text or "#033" in text:
         text = _ANSI.sub("", text)
     if "\r" in text:
@@ -76,12 +77,24 @@ def plain(text: str) -> str:
     return text
 
 
+def _ends(text: str) -> str:
+    """Both ends of a text, cut where a line ends, so that no half line is read as a whole one."""
+    half = MAX_TEXT // 2
+    head, tail = text[:half], text[-half:]
+    return (head[: head.rfind("\n") + 1] or head) + tail[tail.find("\n") + 1 :]
+
+
 def unescaped(text: str) -> str:
     r"""With one level of escapes undone: `\n` of two characters becomes a line end.
 
     A text with quotes that carry no backslash was never in a JSON string: there only the line
     ends were escaped, and a backslash before anything else is a Windows path.
     """
+    if text[:1] == '"' == text[-1:]:
+        try:
+            return plain(msgspec.json.decode(text, type=str))
+        except (msgspec.DecodeError, ValueError):
+            text = text[1:-1]
     quotes = text.count('"')
     if quotes and text.count('\\"') < quotes - 2:
         return plain(_PLAIN_ESCAPE.sub(lambda found: "\t" if found[1] else "\n", text))
@@ -96,15 +109,19 @@ def _unescape(found: re.Match[str]) -> str:
 
 def without_prefixes(text: str) -> str:
     """Lines without what stands before every one of them; the same text when nothing does."""
+    if '\n  File "' in text or "\n    at " in text or "\n\tat " in text:
+        return text
     if "\n" in text and (text.count("\n ") + text.count("\n\t")) * 5 > text.count("\n"):
         return text
     lines = text.split("\n")
-    stripped = (None if text.startswith("{") else _without_shape(lines)) or lines
+    stripped = lines
     for _ in range(_ROUNDS):
         peeled = _peeled(stripped)
         if peeled is None:
             break
         stripped = peeled
+    if len(lines) > 1:
+        stripped = _without_shape(stripped) or stripped
     return text if stripped is lines else "\n".join(stripped)
 
 
@@ -115,7 +132,7 @@ def _without_shape(lines: list[str]) -> list[str] | None:
         if mark is None:
             continue
         head = line[: mark.start()]
-        if not head.strip() or ": " in head[-2:]:
+        if not head.strip() or ": " in head[-2:] or '{"' in head:
             return None
         return _cut(lines, _literal(head)) or _cut(lines, _shape(head))
     return None

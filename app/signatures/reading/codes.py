@@ -146,6 +146,7 @@ _CODE = re.compile(
     r"|Not Found|Internal Server Error|Forbidden|Unauthorized|Bad Request|Gateway Time-?out"
     r"|Too Many Requests|Conflict)"
 )
+_DATABASE = re.compile(r"(?i:sql|psycopg|asyncpg|^pg::|pdo|integrity|operational|programming)")
 _SCANNED = 1_000
 """Characters of a message in which a code is sought."""
 _ERRORS = 6
@@ -155,6 +156,8 @@ def code_of(errors: Sequence[RaisedError]) -> str:
     """The first code that the chain tells, looked for from its root; empty when there is none."""
     for error in errors[:_ERRORS]:
         code = _condition(error.type) or _in_message(error.message)
+        if not code and _DATABASE.search(error.type):
+            code = sqlstate_of(error.message)
         if code:
             return code
     return ""

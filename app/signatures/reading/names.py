@@ -36,7 +36,7 @@ BUILTINS = frozenset(
 PACKAGES = frozenset({"exceptions", "exception", "errors", "error", "exc"})
 """Where libraries keep their exceptions: `requests.exceptions.ConnectTimeout`."""
 
-_HINTS = (*SUFFIXES, "xit", "Stop", "Errno", "Death", "exc", "error", "Remote")
+_HINTS = (*SUFFIXES, "xit", "Stop", "Errno", "Death", "Remote", *(f"{name}." for name in PACKAGES))
 """What a line with any such name in it holds: a cheap look before the dear one."""
 
 _QUALIFIER = r"(?: \[[A-Z][A-Z0-9_]*+\]| \((?:0x)?[0-9A-Fa-f-]++\))?+"

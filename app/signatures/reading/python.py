@@ -27,7 +27,7 @@ _BAR = re.compile(r"( *+)([|+])(.*+)$", re.DOTALL)
 _CHILD = re.compile(r"(?:-\+)?-{4,}+ (?:\d++|\.\.\.) -{4,}+$")
 _CLOCK = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\[?\d\d:\d\d:\d\d")
 _FATAL = re.compile(r"Fatal Python error: (.*+)")
-_WARNING = re.compile(r"(?:.*?[\s(])??([^\s:]++\.py):(\d++): (\w++): (.*+)")
+_WARNING = re.compile(r"(?:.*?[\s(])??([^\s:]+\.py):(\d++): (\w++): (.*+)")
 
 
 class _Chain(msgspec.Struct, frozen=True):

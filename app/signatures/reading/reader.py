@@ -1,5 +1,6 @@
 """One error report out of whatever was sent."""
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -23,6 +24,7 @@ from app.signatures.reading import (
 )
 from app.signatures.reading.limits import (
     MAX_ERRORS,
+    MAX_TEXT,
     Reading,
     both_ends,
     clip,
@@ -30,6 +32,7 @@ from app.signatures.reading.limits import (
 )
 from app.signatures.reading.names import headline, headline_within, language_of
 
+_DRIVE = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\")
 _MAX_DEPTH = 3
 """JSON in JSON in JSON; an escape of an escape of an escape."""
 
@@ -65,6 +68,7 @@ def _may_hold_error(text: str) -> bool:
         "arning" in text
         or "anic" in text
         or "Fault" in text
+        or "Errno" in text
         or "nterrupt" in text
         or "iolation" in text
         or "hrowable" in text
@@ -86,27 +90,32 @@ def _report(message: str, reading: Reading, *, reported: bool) -> ErrorReport:
         errors=errors,
         language=reading.language,
         code=reading.code or codes.code_of(errors),
-        truncated=reading.truncated,
+        truncated=reading.truncated or len(message) > MAX_TEXT,
     )
 
 
-def _read_text(text: str, depth: int = 0) -> Reading | None:
-    text = cleaning.plain(text)
-    escaped = "\\n" in text and depth < _MAX_DEPTH
-    if "\n" not in text and not escaped and not _may_be_data(text):
+def _read_text(text: str, depth: int = 0, *, is_stack: bool = False) -> Reading | None:
+    text = cleaning.plain(text).rstrip("\n")
+    escaped = depth < _MAX_DEPTH and ("\\n" in text or text[:1] == '"' == text[-1:])
+    if "\n" not in text and not escaped and not is_stack and not _may_be_data(text):
         return _read_line(text)
     if escaped and "\n" not in text.strip():
         opened = _read_data(cleaning.without_prefixes(text.strip()), depth)
         if opened is not None:
             return opened
         reading = _read_text(cleaning.unescaped(text), depth + 1)
-        if reading is not None and any(error.frames for error in reading.errors):
+        if reading is not None and _is_likelier(reading, text):
             return reading
         escaped = False
     reading = _read_clean(cleaning.without_prefixes(text), depth)
     if reading is None and escaped:
         reading = _read_text(cleaning.unescaped(text), depth + 1)
     return reading
+
+
+def _is_likelier(unescaped: Reading, text: str) -> bool:
+    """Whether a text means the line ends that it escapes; `C:\\new` does not."""
+    return any(error.frames for error in unescaped.errors) or not _DRIVE.search(text)
 
 
 def _may_be_data(text: str) -> bool:
@@ -145,7 +154,7 @@ def _read_clean(text: str, depth: int) -> Reading | None:
 
 
 def _has_at_frames(text: str) -> bool:
-    return "at " in text and "\n" in text
+    return "at " in text
 
 
 _READERS: tuple[tuple[Callable[[str], bool], Callable[[str], Reading | None]], ...] = (
@@ -154,7 +163,7 @@ _READERS: tuple[tuple[Callable[[str], bool], Callable[[str], Reading | None]], .
     (lambda text: ".go:" in text or "goroutine " in text or "panic: " in text, go.read),
     (_has_at_frames, jvm.read),
     (_has_at_frames, dotnet.read),
-    (lambda text: ("at " in text or "@" in text) and "\n" in text, javascript.read),
+    (lambda text: "at " in text or "@" in text, javascript.read),
     (lambda text: ":in " in text or "app/" in text, ruby.read),
     (lambda text: "PHP " in text or "#0 " in text or " on line " in text, php.read),
     (lambda text: "] " in text and "#" in text, nginx.read),
@@ -219,7 +228,7 @@ def _read_reported(exception: ReportedException, depth: int = 0) -> Reading | No
     stack = exception.stacktrace
     if not isinstance(stack, str):
         return _told(exception, tuple(stack))
-    reading = _read_text(stack, depth) if stack.strip() else None
+    reading = _read_text(stack, depth, is_stack=True) if stack.strip() else None
     if reading is None and exception.message:
         inner = _read_text(exception.message, depth) if "\n" in exception.message else None
         if inner is not None and any(error.frames for error in inner.errors):

@@ -44,14 +44,18 @@ def _sign_message(report: ErrorReport) -> Signature:
     if signature is None:
         masked = mask(report.message[:LONGEST_READ])
         kind = (masked.text, report.code, *masked.counts.items())
-        signature = _by_message_masked.get(kind) or _by_text(masked, report.code)
-        _remember(_by_message_masked, kind, signature)
+        signature = _by_message_masked.get(kind)
+        if signature is None:
+            signature = _by_text(masked, report.code)
+            _remember(_by_message_masked, kind, signature)
         if len(report.message) <= _LONGEST_MESSAGE:
             _remember(_by_message_said, said, signature)
     return signature
 
 
-def _remember(cache: dict[tuple[object, ...], Signature], key: tuple[object, ...], signature: Signature) -> None:
+def _remember(
+    cache: dict[tuple[object, ...], Signature], key: tuple[object, ...], signature: Signature
+) -> None:
     if len(cache) >= _REMEMBERED:
         cache.clear()
     cache[key] = signature
@@ -159,9 +163,7 @@ def _by_message(
         culprit="",
         callee="",
         caller="",
-        explanation=Explanation(
-            variant=variant, parts=parts, masked=masked.counts, notes=notes
-        ),
+        explanation=Explanation(variant=variant, parts=parts, masked=masked.counts, notes=notes),
     )
 
 

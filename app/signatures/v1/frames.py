@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from app.signatures.model import Frame
+from app.normalise.record import Frame
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -16,15 +16,17 @@ class Call(msgspec.Struct, frozen=True):
 
 
 _LIBRARY_PATHS = re.compile(
-    r"""(?:^|[/\\]) (?:site-packages|dist-packages|node_modules|bower_components|vendor|gems
-        |\.cargo[/\\]registry|rustc|jvm|pkg[/\\]mod) [/\\]
-      | [/\\]lib(?:64)?[/\\](?:python\d|ruby|node|go-?\d|jvm|php)
-      | [/\\](?:Python3\d+|Python\d\.\d+)[/\\]lib[/\\] | [/\\]versions[/\\]3\.\d+[/\\]lib
-      | ^<frozen | ^<__array_function__ | ^<internal: | ^internal[/\\:] | ^node: | ^native$
-      | ^\[?(?:native\ code|internal\ function|builtins)\]?
-      | ^<builtin | ^(?:webpack[/\\]bootstrap|webpack[/\\]runtime) | [/\\]webpack[/\\](?:bootstrap|runtime)
-      | [/\\]go[/\\]src[/\\](?!.*\.(?:com|org|io|net|dev)[/\\]) | ^library[/\\](?:std|core|alloc)[/\\]
-      | (?:^|[/\\])src[/\\]libstd | (?:^|[/\\])packages[/\\]flutter | ^dart: | ^chrome-extension: """,
+    r"""(?:^|[/\\]) (?:site-packages | dist-packages | node_modules | bower_components | vendor
+        | gems | \.cargo[/\\]registry | rustc | jvm | pkg[/\\]mod) [/\\]
+      | [/\\]lib(?:64)?[/\\] (?:python\d | ruby | node | go-?\d | jvm | php)
+      | [/\\](?:Python3\d+ | Python\d\.\d+)[/\\]lib[/\\] | [/\\]versions[/\\]3\.\d+[/\\]lib
+      | ^<(?:frozen | __array_function__ | internal: | builtin)
+      | ^internal[/\\:] | ^node: | ^native$
+      | ^\[?(?:native\ code | internal\ function | builtins)\]?
+      | (?:^|[/\\])webpack[/\\](?:bootstrap | runtime)
+      | [/\\]go[/\\]src[/\\](?!.*\.(?:com | org | io | net | dev)[/\\])
+      | ^library[/\\](?:std | core | alloc)[/\\] | (?:^|[/\\])src[/\\]libstd
+      | (?:^|[/\\])packages[/\\]flutter | ^dart: | ^chrome-extension: """,
     re.VERBOSE | re.IGNORECASE,
 )
 _LIBRARY_NAMES = re.compile(
@@ -35,16 +37,16 @@ _LIBRARY_NAMES = re.compile(
       | com\.(?:fasterxml | zaxxer | google\.common | google\.inject | mysql | rabbitmq | squareup)
       | reactor | okhttp3 | retrofit2 | ch\.qos\.logback
       | android | androidx | dalvik | com\.android
-      | System | Microsoft | Npgsql | Newtonsoft | MySql | StackExchange | Polly | AutoMapper | Xunit
-      | MediatR | Serilog | Grpc | Dapper | Hangfire | NHibernate
+      | System | Microsoft | Npgsql | Newtonsoft | MySql | StackExchange | Polly | AutoMapper
+      | Xunit | MediatR | Serilog | Grpc | Dapper | Hangfire | NHibernate
       ) \. """,
     re.VERBOSE,
 )
 _LIBRARY_FUNCTIONS = re.compile(
-    r"""(?: runtime | net(?:/\w+)* | sync(?:/\w+)? | reflect | encoding/\w+ | testing | os(?:/\w+)? | io
-      | context | database/sql | fmt | errors | time | strconv | bufio | bytes | strings | sort | log
-      | syscall | crypto/\w+ | regexp | math(?:/\w+)? | golang\.org/x/[\w/]+ | google\.golang\.org/\w+
-      ) \. (?=[A-Za-z(])
+    r"""(?: runtime | net(?:/\w+)* | sync(?:/\w+)? | reflect | encoding/\w+ | testing | os(?:/\w+)?
+      | io | context | database/sql | fmt | errors | time | strconv | bufio | bytes | strings | sort
+      | log | syscall | crypto/\w+ | regexp | math(?:/\w+)? | golang\.org/x/[\w/]+
+      | google\.golang\.org/\w+ ) \. (?=[A-Za-z(])
       | panic$ | panic\( | created\ by
       | <? (?:core | std | alloc | tokio | futures(?:_\w+)? | hyper | backtrace | panic_unwind
           | test | actix_\w+ | axum | tower(?:_\w+)?) ::

@@ -41,12 +41,15 @@ class _Telling(NamedTuple):
     """`code`, `status`, `bare` (a short number), `unit`, `month`, `equals`, or empty."""
 
 
-_REMEMBERED = 65_536
+_REMEMBERED = 8_192
 _LONGEST_REMEMBERED = 80
 _known: dict[str, str | _Telling] = {}
 """Tokens seen, a plain string when nothing is to be said of them. A cache: emptied when full."""
 
+_LONGEST_CODE = 5
 _LONGEST_BARE = 16
+_NUMBER = _Telling("<num>", ("num",), "")
+_SHORT_NUMBER = _Telling("<num>", ("num",), "bare")
 _BARE = re.compile(r"[\[({\"']*-?[0-9A-Z]{1,5}[\])}\"',.:;]*")
 _STATUS = re.compile(r"\D*[1-5][0-9]{2}\D*")
 _DATE = re.compile(
@@ -69,29 +72,25 @@ def mask(text: str) -> Masked:
         known = _known.get(token) or _look_at(token)
         if isinstance(known, str):
             words.append(known)
+            continue
+        masked, kinds, role = known
+        if role == "bare" and _names_error(tokens, place):
+            words.append(token)
+        elif role == "unit" and words and words[-1].endswith("<num>"):
+            _join_unit(words, masked, counts)
         else:
-            _append(words, known, tokens, place, counts)
-    masked = " ".join(words)
+            words.append(masked)
+            for kind in kinds:
+                counts[kind] = counts.get(kind, 0) + 1
+    text = " ".join(words)
     if counts.pop("month", 0):
-        masked = _DATE.sub("<time>", masked)
-    return Masked(masked, counts)
-
-
-def _append(
-    words: list[str], known: _Telling, tokens: list[str], place: int, counts: dict[str, int]
-) -> None:
-    masked, kinds, role = known
-    if role == "bare" and _names_error(tokens, place):
-        words.append(tokens[place])
-    elif role == "unit" and words and words[-1].endswith("<num>"):
-        _join_unit(words, masked, counts)
-    else:
-        words.append(masked)
-        for kind in kinds:
-            counts[kind] = counts.get(kind, 0) + 1
+        text = _DATE.sub("<time>", text)
+    return Masked(text, counts)
 
 
 def _look_at(token: str) -> str | _Telling:
+    if token.isdigit() and token.isascii():
+        return _SHORT_NUMBER if len(token) <= _LONGEST_CODE else _NUMBER
     masked, kinds = mask_token(token)
     role = _role(token, masked)
     if role == "month":
@@ -106,26 +105,25 @@ def _look_at(token: str) -> str | _Telling:
 
 def _role(token: str, masked: str) -> str:
     """What a token means to its neighbours; but for `bare`, told from its masked form alone."""
-    if masked != token and len(token) <= _LONGEST_BARE and _BARE.fullmatch(token):
-        return "bare"
-    if masked.endswith((">", ">,")) and "HTTP/" not in masked:
-        return ""
+    if masked != token:
+        if len(token) <= _LONGEST_BARE and _BARE.fullmatch(token):
+            return "bare"
+        if masked[-1] == ">" and "HTTP/" not in masked:
+            return ""
     core = masked.strip(_MARKS)
-    if core.startswith("HTTP/"):
-        return "status"
-    if core.endswith(">"):
+    if core.endswith(">") and not core.startswith("HTTP/"):
         return ""
     if core in DURATIONS or core in SIZES:
         return "unit"
-    if MONTH_WORD.fullmatch(masked):
-        return "month"
-    return _announced(masked, core)
+    return "month" if MONTH_WORD.fullmatch(masked) else _announced(masked, core)
 
 
 def _announced(masked: str, core: str) -> str:
     """What number the token announces: `http_status:`, `exit code`, `returned`."""
     if masked == "=":
         return "equals"
+    if core.startswith("HTTP/"):
+        return "status"
     word = core.rpartition("_")[2].rpartition(".")[2].lower()
     if word in CODE_WORDS and not (word in {"error", "err"} and masked.endswith(":")):
         return "code"

@@ -8,12 +8,7 @@ run: time stays linear in the length of the token, whatever stands in it.
 import re
 from collections.abc import Callable
 
-from app.signatures.v1.vocabulary import (
-    ATTACHED_DURATIONS,
-    ATTACHED_SIZES,
-    NAMES_WITH_DIGITS,
-    ORDINALS,
-)
+from app.signatures.v1.runs import Placed, place_quantity, place_run, place_word
 
 KINDS = "uuid|hex|id|num|time|duration|size|ip|mac|email|jwt|base64|str|port|user|query"
 PLACEHOLDER = re.compile(rf"<(?:{KINDS})>")
@@ -35,7 +30,7 @@ _LONG_RUN = re.compile(
     (?P<jwt> (?<![\w-]) eyJ[\w-]{8,}+ \. [\w-]++ (?:\.[\w-]*+)? )
   | (?P<base64> (?<![A-Za-z0-9+/=_-]) [A-Za-z0-9+/_-]{32,}+ ={0,2} )
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _KEPT = rf"""
     (?P<kept> <(?:{KINDS})>
@@ -71,12 +66,15 @@ _IP6 = rf"""
       | (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )? :: (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )?
       ) (?![\w:]) )"""
 _ENTITY = re.compile(
-    f"{_KEPT} | {_MARKED} | {_IP6} | {_START} (?: {_LINKED} | {_SIMPLE} ) | {_SIGNED}", re.VERBOSE
+    f"{_KEPT} | {_MARKED} | {_IP6} | {_START} (?: {_LINKED} | {_SIMPLE} ) | {_SIGNED}",
+    re.VERBOSE | re.ASCII,
 )
 _WITHOUT_MARKS = re.compile(
-    f"{_KEPT} | {_START} (?: {_LINKED} | {_SIMPLE} ) | {_SIGNED}", re.VERBOSE
+    f"{_KEPT} | {_START} (?: {_LINKED} | {_SIMPLE} ) | {_SIGNED}", re.VERBOSE | re.ASCII
 )
-_WITHOUT_LINKS = re.compile(f"{_KEPT} | {_START} (?: {_SIMPLE} ) | {_SIGNED}", re.VERBOSE)
+_WITHOUT_LINKS = re.compile(
+    f"{_KEPT} | {_START} (?: {_SIMPLE} ) | {_SIGNED}", re.VERBOSE | re.ASCII
+)
 """The same with what cannot match left out: no `@`, `?`, `::`; no `.`, `:`, `-`, `/` either."""
 _HOMES = re.compile(r"[/\\](?:home|Users)[/\\]")
 _SPECIAL = re.compile(r"[0-9@?]|[/\\](?:home|Users)[/\\]|[A-Za-z0-9+/]{40}")
@@ -85,37 +83,32 @@ _DOTTED_NAME = re.compile(
 )
 _CLASS_LABEL = re.compile(r"[A-Z]\w*[a-z]|::|\$")
 _CASE_CHANGE = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[0-9]|(?<=[0-9])[A-Za-z]")
-_HEX_WORD = re.compile(r"[0-9a-fA-F]+")
-_LETTERS_THEN_NUMBER = re.compile(r"([A-Za-z]+)[0-9]+")
-_NAME_WITH_DIGIT = re.compile(r"[A-Za-z]{2,}[0-9]{1,2}[A-Za-z]{2,}")
 _DIGITS = re.compile(r"[0-9]+")
-_QUANTITY = re.compile(r"([<>~]?=?[-+]?[0-9.,]+(?:[eE][-+]?[0-9]+)?%?)([A-Za-zµμ]*)")
 
 _PLAIN = re.compile(
     rf"""(?P<before> [(\["'=]{{0,2}}+
-        (?: (?!{_CODED}) [A-Za-z]++[-_] (?P<id>-?) | (?!(?i:{_CODE_KEYS})[=:]) [A-Za-z]++[=.:] | / )?+ )
-    (?: (?P<number>[0-9]++(?:\.[0-9]++)?+) | (?P<hex>0x[0-9a-fA-F]++)
-      | (?P<ip>[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}) (?P<port>:[0-9]{{1,5}})?+ )
+        (?: (?!{_CODED}) [A-Za-z]++[-_] (?P<negative> -(?=[0-9]++(?![A-Za-z0-9.])) )?
+          | (?!(?i:{_CODE_KEYS})[=:]) [A-Za-z]++(?: [=:] | \.(?=[0-9]) ) | / )?+ )
+    (?: (?P<hex>0[xX][0-9a-fA-F]++)
+      | (?P<ip>[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}(?![0-9.])) (?P<port>:[0-9]{{1,5}})?+
+      | (?P<uuid>{_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}})
+      | (?P<decimal>[0-9]++\.[0-9]++) | (?P<run>[0-9A-Za-z]{{1,31}}+) )
     (?P<after>[)\]"',;]{{0,2}}+[:.]?)""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 """The commonest masked tokens, decided in one match; what it says is what `_ENTITY` says."""
 
 _SHORTEST_LONG_RUN = 32
-_SHORTEST_ID = 4
-
-Placed = tuple[str, str]
 
 
 def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
     """The token with its variable parts as placeholders, and the kinds that were masked."""
+    if not _SPECIAL.search(token):
+        return token, ()
     plain = _PLAIN.fullmatch(token)
     if plain:
         return _plain(plain)
-    if token.isalnum() and token[0].isalpha() and len(token) < _SHORTEST_LONG_RUN and token.isascii():
-        masked, kind = _word_place(token, "")
-        return masked, (kind,) if kind else ()
-    if not _SPECIAL.search(token) or _is_dotted_name(token):
+    if _is_dotted_name(token):
         return token, ()
     kinds: list[str] = []
 
@@ -131,14 +124,15 @@ def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _plain(match: re.Match[str]) -> tuple[str, tuple[str, ...]]:
-    before, sign, _, hexadecimal, ip, port, after = match.groups()
-    if hexadecimal:
-        return f"{before}<hex>{after}", ("hex",)
-    if ip:
-        return f"{before}<ip>{':<port>' if port else ''}{after}", ("ip",)
-    if sign is not None:
-        return f"{before.removesuffix('-') if sign else before}<id>{after}", ("id",)
-    return f"{before}<num>{after}", ("num",)
+    before, negative, _, ip, port, uuid, decimal, run, after = match.groups()
+    if negative:
+        before = before[:-1]
+    if run or decimal:
+        place = place_run if run else place_quantity
+        placed, kind = place(run or decimal, before[-2:])
+        return before + placed + after, (kind,) if kind else ()
+    kind = "ip" if ip else "uuid" if uuid else "hex"
+    return f"{before}<{kind}>{':<port>' if port else ''}{after}", (kind,)
 
 
 def _pattern(token: str) -> re.Pattern[str]:
@@ -176,55 +170,15 @@ def _ip6(match: re.Match[str]) -> Placed:
 
 
 def _number(match: re.Match[str]) -> Placed:
-    """A quantity: `15ms`, `-3.5`, `<1`, `2nd`, `4KiB`; or a word that begins with a digit."""
-    text = match[0]
-    quantity = _QUANTITY.fullmatch(text)
-    unit = quantity[2] if quantity else ""
-    if unit in ATTACHED_DURATIONS:
-        return "<duration>", "duration"
-    if unit in ATTACHED_SIZES:
-        return "<size>", "size"
-    if unit and unit not in ORDINALS:
-        return _word(match) if text.isalnum() else ("<num>" + unit, "num")
-    return _id_or_number(_before(match))
+    return place_quantity(match[0], _before(match))
+
+
+def _word(match: re.Match[str]) -> Placed:
+    return place_word(match[0], _before(match))
 
 
 def _before(match: re.Match[str]) -> str:
     return match.string[max(0, match.start() - 2) : match.start()]
-
-
-def _id_or_number(before: str) -> Placed:
-    """A number behind `name-` or `name_` numbers a thing: an id."""
-    prefixed = before[:1].isalpha() and before[1:] in {"-", "_"}
-    return ("<id>", "id") if prefixed else ("<num>", "num")
-
-
-def _word(match: re.Match[str]) -> Placed:
-    return _word_place(match[0], _before(match))
-
-
-def _word_place(word: str, before: str) -> Placed:
-    """One alphanumeric run: a name stays, a number, hash or id goes."""
-    if not _DIGITS.search(word) or word.lower() in NAMES_WITH_DIGITS:
-        return word, ""
-    if word.isdigit():
-        return _id_or_number(before)
-    prefixed = before[-1:] in {"-", "_", "#"}
-    if _HEX_WORD.fullmatch(word) and len(word) >= (4 if prefixed else 7):
-        return ("<id>", "id") if prefixed else ("<hex>", "hex")
-    return _mixed_word(word, prefixed=prefixed)
-
-
-def _mixed_word(word: str, *, prefixed: bool) -> Placed:
-    """Letters and digits, no hash: `Http2Server` stays, `node12` keeps `node`, `9fK2x` is an id."""
-    if _NAME_WITH_DIGIT.fullmatch(word):
-        return word, ""
-    numbered = _LETTERS_THEN_NUMBER.fullmatch(word)
-    if numbered and (not prefixed or numbered[1].islower() or len(numbered[1]) == 1):
-        return numbered[1] + "<num>", "num"
-    if len(word) < _SHORTEST_ID:
-        return _DIGITS.sub("<num>", word), "num"
-    return "<id>", "id"
 
 
 _PLACES: dict[str, Callable[[re.Match[str]], Placed]] = {

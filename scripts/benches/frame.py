@@ -1,0 +1,25 @@
+"""What every bench takes and gives: options in, rows of a table out."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the caller of `scripts/bench.py` asked for."""
+
+    quick: bool = False
+    """Fewer rounds and smaller inputs: to see that it runs, not what it reaches."""
+    loghub: Path | None = None
+    """A folder of LogHub CSV files (`Content`, `EventId`)."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One measured figure and the bar it is held against."""
+
+    name: str
+    value: float | None
+    unit: str
+    goal: str
+    holds: bool | None
+    """None when there is no bar, or nothing was measured."""
