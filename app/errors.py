@@ -1,16 +1,16 @@
 """The exceptions of the service. What each means over HTTP stands in `app/problems.py`.
 
-    AppError
-    ├── InvalidSetting          (settings)
-    ├── UnreadableBody          (receive)
-    ├── BodyTooLarge            (receive)
-    ├── UnsupportedEncoding     (receive)
-    ├── DatabaseUnavailable     (database)
-    ├── NotFound
-    │   ├── UnknownChain        (query)
-    │   ├── UnknownIncident     (query)
-    │   └── UnknownKnownIssue   (query)
-    └── BrokenDocument          (catalogue)
+AppError
+├── InvalidSetting          (settings)
+├── UnreadableBody          (receive)
+├── BodyTooLarge            (receive)
+├── UnsupportedEncoding     (receive)
+├── DatabaseUnavailable     (database)
+├── NotFound
+│   ├── UnknownChain        (query)
+│   ├── UnknownIncident     (query)
+│   └── UnknownKnownIssue   (query)
+└── BrokenDocument          (catalogue)
 """
 
 

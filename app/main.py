@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from importlib.metadata import version
+
 
 import structlog
 from litestar import Litestar
@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
-from app import metrics
+from app import __version__, metrics
 from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
 from app.catalogue.matcher import Matcher
 from app.correlation import CorrelationMiddleware
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> Litestar:
             ).middleware,
         ],
         plugins=[problem_details],
-        openapi_config=OpenAPIConfig(title="ProdSentinel", version=version("prodsentinel")),
+        openapi_config=OpenAPIConfig(title="ProdSentinel", version=__version__),
         request_max_body_size=None,  # the receive room holds its own limit, before and after gzip
         logging_config=None,
     )

@@ -1,12 +1,9 @@
 """Running the migrations, from a script, the CLI or a test."""
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+from app.revision import MIGRATIONS
 
 
 def alembic_config(database_url: str) -> Config:
@@ -20,11 +17,6 @@ def alembic_config(database_url: str) -> Config:
 def migrate(database_url: str) -> None:
     """Bring the database to the newest revision. Blocks; runs its own event loop."""
     command.upgrade(alembic_config(database_url), "head")
-
-
-def newest_revision() -> str:
-    """The revision this code expects."""
-    return str(ScriptDirectory(str(MIGRATIONS)).get_current_head())
 
 
 def check_drift(database_url: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 from sqlalchemy import text
@@ -14,8 +14,8 @@ from app.correlate.queries import marks_waiting
 from app.database import Database, DatabaseUnavailable
 from app.errors import AppError
 from app.incidents.digest import Digest
-from app.migrate import newest_revision
 from app.receive.contract import Health
+from app.revision import newest_revision
 from app.settings import Settings
 from app.store.partitions import make_partitions
 
@@ -81,7 +81,7 @@ class Upkeep:
             except (DatabaseUnavailable, NotMigrated) as error:
                 log.warning("upkeep_waits", reason=str(error))
                 pause = RETRY_SECONDS
-            except Exception:  # noqa: BLE001 - the worker's outermost loop
+            except Exception:
                 log.exception("upkeep_failed")
 
 
@@ -95,6 +95,7 @@ class HealthCheck:
     async def __call__(self) -> Health:
         stalled = self._digest.seconds_since_success() > STALLED_SECONDS
         waiting = None
+        state: Literal["ok", "unreachable", "not migrated"] = "ok"
         try:
             await check_revision(self._database)
             async with self._database.session() as session:
@@ -103,8 +104,6 @@ class HealthCheck:
             state = "unreachable"
         except NotMigrated:
             state = "not migrated"
-        else:
-            state = "ok"
         return Health(
             status="ok" if state == "ok" else "unavailable",
             database=state,

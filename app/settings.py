@@ -15,7 +15,7 @@ from app.errors import AppError
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-class InvalidSetting(AppError):  # noqa: N818 - reads as what happened
+class InvalidSetting(AppError):
     """A setting has a value the service cannot run with."""
 
 
@@ -136,9 +136,7 @@ def _explain(error: msgspec.ValidationError, known: Mapping[str, str | None]) ->
     name = place.rstrip("`")
     if not name:
         return reason
-    description = next(
-        line for variable, line in describe_settings().items() if variable == name
-    )
+    description = next(line for variable, line in describe_settings().items() if variable == name)
     return f"{name}={known[name]!r}: {reason[0].lower()}{reason[1:]}. {description}"
 
 

@@ -12,7 +12,7 @@ LONGEST_TIMEOUT: Final = 2.0
 HIGHEST_PORT: Final = 65535
 
 
-class WrongSetting(Exception):  # noqa: N818 - the project names errors by what is wrong
+class WrongSetting(Exception):
     """A setting cannot be used; the text names the variable and what it should look like."""
 
 

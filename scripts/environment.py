@@ -26,7 +26,9 @@ def enter(lock: str) -> None:
     if not _is_filled(lock):
         _fill(python, lock)
     if Path(sys.prefix).resolve() != VENV.resolve():
-        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "VIRTUAL_ENV")}
+        environment = {
+            k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "VIRTUAL_ENV")
+        }
         os.execve(python, [str(python), *sys.argv], environment)  # noqa: S606 - this same script
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
@@ -68,5 +70,7 @@ def _fill(python: Path, lock: str) -> None:
     ):
         done = subprocess.run([*installer, *arguments], check=False, env=environment)
         if done.returncode:
-            sys.exit(f"Installing {lock} failed (exit code {done.returncode}); the lines above say why")
+            sys.exit(
+                f"Installing {lock} failed (exit code {done.returncode}); the lines above say why"
+            )
     _stamp(lock).write_text(_fingerprint(lock))

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import httpx
 import msgspec
@@ -83,7 +84,7 @@ class Stack:
         self._log_dir = log_dir
         self._processes: list[Process] = []
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -157,12 +157,15 @@ class _LiveLine:
 
 def run_verify(settings: Settings, data: Path | None) -> int:
     """Start all of it on free ports with a database of its own, and check it end to end."""
-    with _verify_directory(data) as directory, database(directory, settings.database_url) as url:
-        with Stack(directory / "logs") as stack:
-            ports = free_ports(4)
-            api = stack.start_api(url, ports[0], PRODSENTINEL_QUIET_SECONDS="0.5")
-            services = stack.start_fake_services(api, ports[1:])
-            return _verify(api, services["gateway"], url)
+    with (
+        _verify_directory(data) as directory,
+        database(directory, settings.database_url) as url,
+        Stack(directory / "logs") as stack,
+    ):
+        ports = free_ports(4)
+        api = stack.start_api(url, ports[0], PRODSENTINEL_QUIET_SECONDS="0.5")
+        services = stack.start_fake_services(api, ports[1:])
+        return _verify(api, services["gateway"], url)
 
 
 @contextlib.contextmanager

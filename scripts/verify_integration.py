@@ -63,7 +63,9 @@ async def verify(api: str, gateway: str, dsn: str) -> None:
         await _checkout(http, gateway, f"good-{run}", expected=httpx.codes.OK)
         failing = await _checkout(http, gateway, f"{FAULT}-{run}", expected=None)
         await _until("records of all three services in PostgreSQL", lambda: _stored(dsn, failing))
-        chain = await _until("an incident for the failing chain", lambda: _chain(http, api, failing))
+        chain = await _until(
+            "an incident for the failing chain", lambda: _chain(http, api, failing)
+        )
         incident = (await http.get(f"{api}/api/incidents/{chain['incident_id']}")).json()
     _check(chain, incident)
     _show(chain, incident)

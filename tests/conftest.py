@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import asyncpg
 import httpx
 import hypothesis
 import pytest
 from litestar import Litestar
+from sqlalchemy.engine import make_url
 
 from app.database import Database, asyncpg_dsn
 from app.embedded import EmbeddedServer
@@ -63,9 +65,9 @@ async def migrated(server: EmbeddedServer) -> str:
 
 @pytest.fixture
 async def database_url(server: EmbeddedServer, migrated: str) -> AsyncIterator[str]:
-    name = f"test_{next(_numbers)}"
+    name, template = f"test_{next(_numbers)}", make_url(migrated).database
     admin = await asyncpg.connect(asyncpg_dsn(server.url))
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield _renamed(server.url, name)
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
@@ -93,7 +95,7 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 @asynccontextmanager
 async def running(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """The app with its workers, and a client that speaks to it in this same loop."""
-    transport = httpx.ASGITransport(app)
+    transport = httpx.ASGITransport(cast("Any", app))  # two spellings of one ASGI type
     async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://test") as c:
         yield c
 

@@ -33,7 +33,9 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
-class BrokenEntry(Exception):  # noqa: N818 - internal, becomes a Problem
+class BrokenEntry(Exception):
+    """Becomes a `Problem`; never leaves this file."""
+
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
         self.line = line
@@ -118,7 +120,8 @@ def _sections(tokens: list[Token], line_count: int) -> list[_Section]:
         for i, token in enumerate(tokens)
         if token.type == "heading_open" and token.map and token.level == 0
     ]
-    sections, path = [], []
+    sections: list[_Section] = []
+    path: list[tuple[int, str]] = []
     for n, (level, line, title) in enumerate(heads):
         end = next((below for other, below, _ in heads[n + 1 :] if other <= level), line_count)
         path = [*(head for head in path if head[0] < level), (level, title)]

@@ -13,7 +13,9 @@ class Tier(enum.StrEnum):
     SUGGESTED = "suggested"
 
 
-class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Clause(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """One rule: all that it names must hold. An empty clause is refused by the compiler.
 
     `exception`, `message` and `message_re2` of one clause speak of the same error of the chain

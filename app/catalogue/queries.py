@@ -27,7 +27,8 @@ async def sync_known_issues(session: AsyncSession, issues: Iterable[KnownIssue])
     """Make the stored catalogue equal to these entries; a changed one gets a new version."""
     await session.execute(_LOCK)
     latest = {row.known_issue_id: row for row in await session.execute(_latest_versions())}
-    new, changed = [], []
+    new: list[str] = []
+    changed: list[str] = []
     wanted = {issue.known_issue_id: issue for issue in issues}
     for name, issue in sorted(wanted.items()):
         stored = latest.get(name)

@@ -12,7 +12,7 @@ from app.signatures.model import ErrorReport, RaisedError
 MAX_QUOTE: Final = 300
 
 
-class BrokenRule(ValueError):  # noqa: N818 - reads as what happened
+class BrokenRule(ValueError):
     """A rule that says nothing, or whose pattern RE2 does not compile."""
 
 
@@ -34,9 +34,7 @@ _Find = Callable[[str], str | None]
 def compile_clause(clause: Clause) -> Predicate:
     """Raises `BrokenRule` for an empty clause or a pattern that is none."""
     predicates = [
-        make(clause)
-        for make, fields in _MAKERS
-        if any(getattr(clause, field) for field in fields)
+        make(clause) for make, fields in _MAKERS if any(getattr(clause, field) for field in fields)
     ]
     if not predicates:
         raise BrokenRule("the clause is empty: it would hold for every error")
@@ -126,7 +124,9 @@ def _frame(clause: Clause) -> Predicate:
     return holds
 
 
-def _on(field: str, of: Callable[[Subject], str], find: Callable[[str], _Find]) -> Callable[[Clause], Predicate]:
+def _on(
+    field: str, of: Callable[[Subject], str], find: Callable[[str], _Find]
+) -> Callable[[Clause], Predicate]:
     def make(clause: Clause) -> Predicate:
         wanted = getattr(clause, field)
         search = find(wanted)

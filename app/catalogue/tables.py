@@ -19,7 +19,10 @@ from app.catalogue.model import Tier
 from app.database import Token, metadata
 
 match_tier = ENUM(
-    Tier, name="match_tier", metadata=metadata, values_callable=lambda tiers: [t.value for t in tiers]
+    Tier,
+    name="match_tier",
+    metadata=metadata,
+    values_callable=lambda tiers: [t.value for t in tiers],
 )
 _moment = DateTime(timezone=True)
 _empty_texts = text("'{}'::text[]")

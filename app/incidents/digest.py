@@ -190,7 +190,7 @@ class Digest:
             except DatabaseUnavailable as error:
                 metrics.DIGEST_FAILURES.inc()
                 log.warning("digest_waits_for_database", reason=repr(error.__cause__))
-            except Exception:  # noqa: BLE001 - the worker's outermost loop
+            except Exception:
                 metrics.DIGEST_FAILURES.inc()
                 log.exception("digest_round_failed")
             if not busy:

@@ -20,7 +20,9 @@ _EXTEND_OPEN = text("""
     )
     ON CONFLICT (root_signature_id) WHERE status <> 'resolved' DO UPDATE SET
         services = ARRAY(SELECT DISTINCT unnest(incident.services || excluded.services)),
-        environments = ARRAY(SELECT DISTINCT unnest(incident.environments || excluded.environments)),
+        environments = ARRAY(
+            SELECT DISTINCT unnest(incident.environments || excluded.environments)
+        ),
         releases = ARRAY(SELECT DISTINCT unnest(incident.releases || excluded.releases)),
         first_seen = least(incident.first_seen, excluded.first_seen),
         last_seen = greatest(incident.last_seen, excluded.last_seen),
@@ -97,4 +99,3 @@ async def recount(session: AsyncSession) -> dict[UUID, tuple[int, int]]:
         table.incident_id
     )
     return {row[0]: (row[1], row[2]) for row in await session.execute(query)}
-

@@ -2,7 +2,19 @@
 
 import enum
 
-from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Index, Integer, Table, Text, Uuid, func, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ENUM
 
 from app.database import Token, metadata

@@ -26,23 +26,15 @@ _SYSLOG: Final = (
     Severity.DEBUG,
 )
 _OTEL: Final = tuple(severity for severity in Severity for _ in range(4))
+_BY_NUMBER: Final = dict(enumerate((*_SYSLOG, *_OTEL[len(_SYSLOG) - 1 :])))
+_BY_DIGITS: Final = {str(number): severity for number, severity in _BY_NUMBER.items()}
 
 
 def parse_level(level: object) -> Severity | None:
     """The severity a sender meant, or None when nobody knows."""
     if isinstance(level, str):
         word = level.strip().lower()
-        if word.isascii() and word.isdigit() and len(word) < 4:
-            return _parse_number(int(word))
-        return _BY_NAME.get(word)
+        return _BY_NAME.get(word) or _BY_DIGITS.get(word)
     if isinstance(level, int) and not isinstance(level, bool):
-        return _parse_number(level)
-    return None
-
-
-def _parse_number(number: int) -> Severity | None:
-    if 0 <= number < len(_SYSLOG):
-        return _SYSLOG[number]
-    if len(_SYSLOG) <= number <= len(_OTEL):
-        return _OTEL[number - 1]
+        return _BY_NUMBER.get(level)
     return None

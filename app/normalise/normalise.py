@@ -8,12 +8,12 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import msgspec
 
-from app.receive.correlation import safe_token
 from app.normalise.levels import parse_level
 from app.normalise.record import Frame, LogRecord, Refused, ReportedException, Severity
 from app.normalise.repairs import Refusal, Repair
 from app.normalise.text import cut_bytes, json_text, storable, storable_json
 from app.normalise.times import clock_annotation, parse_time
+from app.receive.correlation import safe_token
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 MAX_STACK_BYTES: Final = 128 * 1024

@@ -4,7 +4,7 @@ import enum
 
 
 class Repair(enum.StrEnum):
-    """Stored in `LogRecord.annotations`; what was replaced is kept in `attributes` where it fits."""
+    """Stored in `LogRecord.annotations`; what was replaced is kept in `attributes`."""
 
     MESSAGE_CUT = "message_cut"
     MESSAGE_NOT_TEXT = "message_not_text"

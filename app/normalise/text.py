@@ -2,6 +2,7 @@
 
 import json
 import math
+import operator
 import re
 from typing import Any, Final
 
@@ -50,19 +51,19 @@ def _repair_json(value: Any, depth: int) -> Any:
     if isinstance(value, dict | list) and depth >= MAX_DEPTH:
         return _as_text(value)
     if isinstance(value, dict):
-        fixed = {storable(key)[0]: _repair_json(item, depth + 1) for key, item in value.items()}
-        same = all(
-            a is b and k is j for (k, a), (j, b) in zip(value.items(), fixed.items(), strict=False)
-        )
-        return value if same and len(fixed) == len(value) else fixed
+        return _repair_object(value, depth)
     if isinstance(value, list):
         items = [_repair_json(item, depth + 1) for item in value]
-        return value if all(a is b for a, b in zip(value, items, strict=True)) else items
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, int) and not -_INT64 <= value < _INT64:
-        return str(value)
-    return value
+        return value if all(map(operator.is_, value, items)) else items
+    infinite = isinstance(value, float) and not math.isfinite(value)
+    huge = isinstance(value, int) and not -_INT64 <= value < _INT64
+    return str(value) if infinite or huge else value
+
+
+def _repair_object(value: dict[str, Any], depth: int) -> dict[str, Any]:
+    fixed = {storable(key)[0]: _repair_json(item, depth + 1) for key, item in value.items()}
+    same = fixed.keys() == value.keys() and all(map(operator.is_, value.values(), fixed.values()))
+    return value if same else fixed
 
 
 def _as_text(value: Any) -> str:

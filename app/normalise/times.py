@@ -44,10 +44,8 @@ def _parse_text(text: str) -> tuple[datetime, bool]:
 def _from_epoch(number: float) -> datetime:
     if not math.isfinite(number):
         raise ValueError(number)
-    for limit, per_second in _BANDS:
-        if abs(number) < limit:
-            break
-    else:
+    per_second = next((unit for limit, unit in _BANDS if abs(number) < limit), None)
+    if per_second is None:
         raise ValueError(number)
     if isinstance(number, int):
         # Whole arithmetic: a float holds nanoseconds of today only to about 200 ns.

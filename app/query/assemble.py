@@ -19,9 +19,7 @@ def assemble_chain(
     """The chain of these records; `most` of them are shown."""
     shown = {record.record_id: record for record in records[:most]}
     chain = correlate(_link(record) for record in shown.values())
-    errors = tuple(
-        _error(link, signatures, matches) for link in chain.links if link.signature_id
-    )
+    errors = tuple(_error(link, signatures, matches) for link in chain.links if link.signature_id)
     root = chain.root
     return ChainView(
         correlation_id=correlation_id,

@@ -96,9 +96,7 @@ async def list_incidents(
     """Incidents, the one last seen first."""
     place = _read_cursor(after) if after else None
     async with database.session() as session:
-        found = await queries.list_incidents(
-            session, status=status, after=place, limit=limit + 1
-        )
+        found = await queries.list_incidents(session, status=status, after=place, limit=limit + 1)
     page = tuple(found[:limit])
     return IncidentPage(incidents=page, next=_cursor(page[-1]) if len(found) > limit else None)
 
@@ -150,7 +148,9 @@ async def match_error(
 ) -> MatchAnswer:
     """Which known issue an error is, why, and what to do; or that the catalogue knows none."""
     subject = subject_of(data.text, data.exception, service=data.service, level=data.level)
-    found = [_match_view(match, matcher.issues[match.known_issue_id]) for match in matcher.match(subject)]
+    found = [
+        _match_view(match, matcher.issues[match.known_issue_id]) for match in matcher.match(subject)
+    ]
     return MatchAnswer(
         known=bool(found), match=found[0] if found else None, others=tuple(found[1:])
     )

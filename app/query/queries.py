@@ -68,17 +68,13 @@ async def incident_of_chain(session: AsyncSession, correlation_id: str) -> UUID 
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def signatures_by_id(
-    session: AsyncSession, names: Iterable[str]
-) -> dict[str, SignatureView]:
+async def signatures_by_id(session: AsyncSession, names: Iterable[str]) -> dict[str, SignatureView]:
     query = select(signatures).where(signatures.c.signature_id.in_(set(names)))
     rows = await session.execute(query)
     return {row["signature_id"]: _view(row, SignatureView) for row in rows.mappings()}
 
 
-async def matches_by_signature(
-    session: AsyncSession, names: Iterable[str]
-) -> dict[str, MatchView]:
+async def matches_by_signature(session: AsyncSession, names: Iterable[str]) -> dict[str, MatchView]:
     """The known issue of each signature that has one, as it read when it was matched."""
     query = (
         select(*_MATCH_COLUMNS)

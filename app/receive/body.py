@@ -136,8 +136,9 @@ def _line(line: bytes) -> Any:
 def _looks_like_lines(body: bytes) -> bool:
     first, _, rest = body.strip().partition(b"\n")
     second = rest.partition(b"\n")[0]
-    return all(line.strip().startswith(b"{") and _line(line) is not NOT_JSON
-               for line in (first, second))
+    return all(
+        line.strip().startswith(b"{") and _line(line) is not NOT_JSON for line in (first, second)
+    )
 
 
 def _decode_leniently(body: bytes) -> Any:

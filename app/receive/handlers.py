@@ -7,11 +7,11 @@ from typing import Any, Final
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
-from app.receive.correlation import correlation_of_request
 from app.receive.body import raw_records, read_body
 from app.receive.contract import Accept, CheckHealth, Health, Receipt
+from app.receive.correlation import correlation_of_request
 from app.settings import Settings
 
 _EXAMPLE: Final = {
@@ -31,7 +31,7 @@ _RECORD: Final = Schema(
         "level": Schema(type=OpenAPIType.STRING),
         "timestamp": Schema(type=[OpenAPIType.STRING, OpenAPIType.NUMBER]),
         "correlation_id": Schema(type=OpenAPIType.STRING, max_length=128),
-        "record_id": Schema(type=OpenAPIType.STRING, format="uuid"),
+        "record_id": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
         "exception": Schema(type=OpenAPIType.OBJECT),
         "attributes": Schema(type=OpenAPIType.OBJECT),
     },

@@ -34,6 +34,13 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """The words they share, `<*>` where they differ."""
     signatures: tuple[str, ...]
 
+    @classmethod
+    def alone(cls, signature_id: str, template: str) -> "Family":
+        """A signature as long as it resembles no other."""
+        return cls(
+            family_id=_family_id(signature_id), template=template, signatures=(signature_id,)
+        )
+
 
 class FamilyState(msgspec.Struct, frozen=True, kw_only=True):
     """All that must be kept to settle the same families again: JSON-ready."""
@@ -144,10 +151,15 @@ def _by_evidence(
 def _family(members: list[Member], words: Mapping[str, Words]) -> Family:
     signatures = tuple(member.signature_id for member in members)
     return Family(
-        family_id="f" + signatures[0].replace(":", "-"),
+        family_id=_family_id(signatures[0]),
         template=_template(members, words),
         signatures=signatures,
     )
+
+
+def _family_id(first: str) -> str:
+    """Named after the least of its signatures: no two families have that in common."""
+    return "f" + first.replace(":", "-")
 
 
 def _template(members: list[Member], words: Mapping[str, Words]) -> str:

@@ -13,8 +13,8 @@ from app.normalise.record import LogRecord, Refused
 from app.normalise.repairs import REFUSAL_HINTS, Refusal
 from app.receive.body import NOT_JSON
 from app.receive.contract import Receipt, Rejection
-from app.signatures.reading import read_error
 from app.signatures.model import Signature
+from app.signatures.reading import read_error
 from app.signatures.v1.fingerprint import sign
 from app.store.batch import SignedRecord
 from app.store.writer import Outcome, write_batch

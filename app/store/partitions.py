@@ -29,7 +29,7 @@ async def make_partitions(driver: Any, *, now: datetime, ahead: int) -> list[str
 async def _make_partition(driver: Any, name: str, day: date) -> None:
     first = datetime.combine(day, time(), UTC)
     last = first + timedelta(days=1)
-    bounds = {"name": name, "first": first, "last": last}
+    bounds = {"name": name, "first": f"{first:%Y-%m-%d}", "last": f"{last:%Y-%m-%d}"}
     async with driver.transaction():
         # Replicas start together: one makes the partition, the others find it made.
         await driver.execute(queries.PARTITIONS_LOCK)

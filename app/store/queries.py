@@ -98,7 +98,7 @@ MOVE_FROM_DEFAULT: Final = """
 """
 ATTACH_PARTITION: Final = """
     ALTER TABLE log_records ATTACH PARTITION {name}
-    FOR VALUES FROM ('{first:%Y-%m-%d} 00:00:00+00') TO ('{last:%Y-%m-%d} 00:00:00+00')
+    FOR VALUES FROM ('{first} 00:00:00+00') TO ('{last} 00:00:00+00')
 """
 EXISTING_PARTITIONS: Final = """
     SELECT child.relname

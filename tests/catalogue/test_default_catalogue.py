@@ -50,7 +50,8 @@ def test_an_entry_names_the_document_it_was_drawn_from(issue: KnownIssue) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "KeyError: 'XK'", "everything is fine", "Traceback (most recent call last):", "\x00"]
+    "text",
+    ["", "KeyError: 'XK'", "everything is fine", "Traceback (most recent call last):", "\x00"],
 )
 def test_an_error_nobody_wrote_about_matches_nothing(text: str) -> None:
     assert MATCHER.match(subject_of(text)) == []

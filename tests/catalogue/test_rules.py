@@ -23,8 +23,12 @@ RuntimeError: order o-17 could not be saved
 """
 
 
-def holds(rule: dict[str, Any], text: str = CHAINED, **given: str) -> tuple[Evidence, ...] | None:
-    return compile_clause(msgspec.convert(rule, Clause))(subject_of(text, **given))
+def holds(
+    rule: dict[str, Any], text: str = CHAINED, service: str = "", level: str = ""
+) -> tuple[Evidence, ...] | None:
+    return compile_clause(msgspec.convert(rule, Clause))(
+        subject_of(text, service=service, level=level)
+    )
 
 
 @pytest.mark.parametrize(

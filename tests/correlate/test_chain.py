@@ -25,9 +25,9 @@ def link(number: int, service: str, *, at: float | None = None, **fields: Any) -
 
 def walk(*, inventory_clock: float = 0) -> list[Link]:
     """Gateway calls payment calls inventory; inventory fails, the others report it."""
-    gateway = {"span_id": "g"}
-    payment = {"span_id": "p", "parent_span_id": "g"}
-    inventory = {"span_id": "i", "parent_span_id": "p"}
+    gateway: dict[str, Any] = {"span_id": "g"}
+    payment: dict[str, Any] = {"span_id": "p", "parent_span_id": "g"}
+    inventory: dict[str, Any] = {"span_id": "i", "parent_span_id": "p"}
     return [
         link(1, "gateway", **gateway),
         link(2, "payment", **payment),
@@ -74,7 +74,10 @@ def test_a_chain_without_errors_has_no_root() -> None:
 
 
 def test_within_one_tick_the_senders_numbering_decides() -> None:
-    records = [link(9, "a", at=0, instance="i", sequence=1), link(1, "a", at=0, instance="i", sequence=2)]
+    records = [
+        link(9, "a", at=0, instance="i", sequence=1),
+        link(1, "a", at=0, instance="i", sequence=2),
+    ]
 
     assert [one.sequence for one in correlate(records).links] == [1, 2]
 

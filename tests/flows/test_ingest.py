@@ -29,9 +29,7 @@ async def stored(client: httpx.AsyncClient, correlation_id: str = "flow") -> lis
 @pytest.mark.parametrize(
     "records", [RECORD, [RECORD], [RECORD] * 3], ids=["an object", "an array of one", "of three"]
 )
-async def test_an_object_and_an_array_are_accepted(
-    client: httpx.AsyncClient, records: Any
-) -> None:
+async def test_an_object_and_an_array_are_accepted(client: httpx.AsyncClient, records: Any) -> None:
     answer = await post(client, records)
 
     expected = len(records) if isinstance(records, list) else 1

@@ -197,7 +197,9 @@ async def test_the_openapi_document_names_every_operation(client: httpx.AsyncCli
     document = (await client.get("/schema/openapi.json")).json()
 
     operations = {
-        operation["operationId"] for path in document["paths"].values() for operation in path.values()
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
     }
     assert operations >= {
         "ingestLogs", "ingestHealth", "getChain", "listIncidents", "getIncident",

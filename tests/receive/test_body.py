@@ -34,7 +34,13 @@ async def read(body: bytes, encoding: str = "", limit: int = LIMIT) -> bytes:
 
 @pytest.mark.parametrize(
     ("encoding", "encode"),
-    [("", bytes), ("identity", bytes), ("gzip", gzip.compress), ("GZIP", gzip.compress), ("zstd", zstd)],
+    [
+        ("", bytes),
+        ("identity", bytes),
+        ("gzip", gzip.compress),
+        ("GZIP", gzip.compress),
+        ("zstd", zstd),
+    ],
 )
 async def test_a_body_is_read_as_it_was_before_encoding(encoding: str, encode: Any) -> None:
     body = b"x" * 100_000
@@ -47,7 +53,9 @@ async def test_several_frames_make_one_body() -> None:
     assert await read(zstd(b"a" * 5000) + zstd(b"b"), "zstd") == b"a" * 5000 + b"b"
 
 
-@pytest.mark.parametrize(("encoding", "encode"), [("", bytes), ("gzip", gzip.compress), ("zstd", zstd)])
+@pytest.mark.parametrize(
+    ("encoding", "encode"), [("", bytes), ("gzip", gzip.compress), ("zstd", zstd)]
+)
 async def test_a_body_over_the_limit_is_refused_also_when_it_is_a_bomb(
     encoding: str, encode: Any
 ) -> None:
@@ -130,7 +138,10 @@ def test_an_array_and_its_lines_give_the_same_records(records: list[dict[str, An
 
 @given(st.binary(), st.sampled_from([NDJSON, "application/json"]))
 def test_any_bytes_give_records_or_a_clear_error(body: bytes, content_type: str) -> None:
+    problem = ""
     try:
-        assert raw_records(body, content_type) is not None
+        records = raw_records(body, content_type)
     except UnreadableBody as error:
-        assert "body" in str(error)
+        problem = str(error)
+
+    assert "body" in problem or records is not None

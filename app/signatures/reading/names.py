@@ -1,5 +1,6 @@
 """Is this word the name of an exception? And where is one in a line?"""
 
+import builtins
 import re
 
 from app.signatures.reading.limits import MAX_LINE
@@ -33,6 +34,8 @@ BUILTINS = frozenset(
         "RemoteTraceback",
     }
 )
+_WRAPPERS = frozenset({"UnhandledPromiseRejectionWarning"})
+"""Announces the error that follows it in the same line."""
 PACKAGES = frozenset({"exceptions", "exception", "errors", "error", "exc"})
 """Where libraries keep their exceptions: `requests.exceptions.ConnectTimeout`."""
 
@@ -51,6 +54,8 @@ def is_exception_name(name: str) -> bool:
     """Whether a person would take this word for an exception's type, without a stack beside it."""
     if name.startswith("Errno::"):
         return True
+    if name in _WRAPPERS:
+        return False
     path, _, last = name.replace("::", ".").replace("$", ".").replace("+", ".").rpartition(".")
     if last in BUILTINS:
         return True
@@ -83,7 +88,7 @@ def language_of(name: str) -> str:
     """The language that a bare exception name gives away; empty when several could have it."""
     if "::" in name:
         return "ruby"
-    if name.startswith(("java.", "javax.", "kotlin.", "scala.", "org.", "com.", "io.", "jakarta.")):
+    if name.startswith(_JVM):
         return "jvm"
     if name.startswith(("System.", "Microsoft.")):
         return "dotnet"
@@ -92,9 +97,13 @@ def language_of(name: str) -> str:
     return "javascript" if name in _JAVASCRIPT else ""
 
 
+_JVM = (
+    *("java.", "javax.", "jakarta.", "kotlin.", "kotlinx.", "scala.", "groovy.", "sun."),
+    *("org.", "com.", "io.", "net.", "android.", "androidx.", "dalvik.", "akka.", "reactor."),
+)
 _JAVASCRIPT = frozenset({"ReferenceError", "RangeError", "URIError", "EvalError", "AggregateError"})
 _PYTHON = frozenset(
     name
-    for name, value in vars(__import__("builtins")).items()
+    for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 ) - {"SyntaxError", "TypeError"}

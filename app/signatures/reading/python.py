@@ -26,6 +26,8 @@ _TYPE = re.compile(r"([^\W\d][\w.<>]*+)(?::(?:\s(.*+))?)?$", re.DOTALL)
 _BAR = re.compile(r"( *+)([|+])(.*+)$", re.DOTALL)
 _CHILD = re.compile(r"(?:-\+)?-{4,}+ (?:\d++|\.\.\.) -{4,}+$")
 _CLOCK = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\[?\d\d:\d\d:\d\d")
+_END = re.compile(r"""["')\]}]*+$|"[,}]""")
+"""What a string that held the traceback ends with."""
 _FATAL = re.compile(r"Fatal Python error: (.*+)")
 _WARNING = re.compile(r"(?:.*?[\s(])??([^\s:]+\.py):(\d++): (\w++): (.*+)")
 
@@ -221,7 +223,7 @@ def _message(first: str, lines: Sequence[str], start: int) -> str:
             if said:
                 break
             continue
-        if HEADER in line or line == '"""' or _CLOCK.match(line):
+        if HEADER in line or _END.match(line) or _CLOCK.match(line):
             break
         said.append(line)
     return "\n".join(said).strip()

@@ -43,15 +43,23 @@ def read_error(message: str, exception: ReportedException | None = None) -> Erro
     Any text at all is taken, in time linear in its length; `errors` is empty when none of it is
     an error.
     """
-    if exception is None:
-        if not _may_hold_error(message):
-            return ErrorReport(message=clip(message))
-        reading = _read_text(message)
-    else:
-        reading = _read_reported(exception) or _read_text(message)
+    reported = _read_reported(exception) if exception is not None else None
+    if reported is not None:
+        return _report(reported, _said(message), whole=len(message))
+    if not _may_hold_error(message):
+        return ErrorReport(message=clip(message))
+    reading = _read_text(message)
     if reading is None:
         return ErrorReport(message=clip(cleaning.plain(message)))
-    return _report(message, reading, reported=exception is not None)
+    return _report(reading, reading.before, whole=len(message))
+
+
+def _said(message: str) -> str:
+    """The log message beside a reported exception, without a copy of its traceback."""
+    inner = _read_text(message) if "\n" in message else None
+    if inner is not None and any(error.frames for error in inner.errors):
+        return inner.before
+    return cleaning.plain(message)
 
 
 def _may_hold_error(text: str) -> bool:
@@ -79,9 +87,8 @@ def _may_hold_error(text: str) -> bool:
     )
 
 
-def _report(message: str, reading: Reading, *, reported: bool) -> ErrorReport:
+def _report(reading: Reading, said: str, *, whole: int) -> ErrorReport:
     errors = both_ends(reading.errors, MAX_ERRORS)
-    said = cleaning.plain(message) if reported else reading.before
     if not said and errors:
         last = errors[-1]
         said = f"{last.type}: {last.message}" if last.type else last.message
@@ -90,7 +97,7 @@ def _report(message: str, reading: Reading, *, reported: bool) -> ErrorReport:
         errors=errors,
         language=reading.language,
         code=reading.code or codes.code_of(errors),
-        truncated=reading.truncated or len(message) > MAX_TEXT,
+        truncated=reading.truncated or whole > MAX_TEXT,
     )
 
 

@@ -39,15 +39,25 @@ class Head(msgspec.Struct, frozen=True):
 
 def read_head(lines: Sequence[str]) -> Head:
     """The headline nearest above the first frame; the lines between belong to its message."""
-    floor = max(0, len(lines) - _LOOK_BACK)
-    for index in range(len(lines) - 1, floor - 1, -1):
-        found = headline_within(lines[index])
-        if found is not None:
-            start, type_, message = found
-            before = _before(lines[:index], lines[index][:start])
-            draft = Draft(type_, [message, *lines[index + 1 :]], [])
-            return Head(draft, before, found=True)
-    return _unusual_head(lines)
+    index = _headline_index(lines)
+    found = headline_within(lines[index]) if index >= 0 else None
+    if found is None:
+        return _unusual_head(lines)
+    start, type_, message = found
+    before = _before(lines[:index], lines[index][:start])
+    return Head(Draft(type_, [message, *lines[index + 1 :]], []), before, found=True)
+
+
+def _headline_index(lines: Sequence[str]) -> int:
+    """An indented line that names an exception is rather part of another one's message."""
+    indented = -1
+    for index in range(len(lines) - 1, max(0, len(lines) - _LOOK_BACK) - 1, -1):
+        if headline_within(lines[index]) is None:
+            continue
+        if not lines[index][:1].isspace():
+            return index
+        indented = index if indented < 0 else indented
+    return indented
 
 
 def _unusual_head(lines: Sequence[str]) -> Head:

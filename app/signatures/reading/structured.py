@@ -48,8 +48,9 @@ _TYPES = ("type", "name", "class", "exc_type", "error_type", "exception_type", "
 _TEXTS = ("message", "msg", "exc_value", "error_message", "value", "reason", "description", "error")
 _CAUSES = ("cause", "causes", "inner", "innerexception", "inner_exception", "previous")
 _FRAMES = ("frames", "stack", "stacktrace", "stack_trace", "backtrace")
-_CODES = ("sqlstate", "pgcode", "sql_state", "errno", "code", "error_code", "errorcode")
+_CODES = ("sqlstate", "pgcode", "sql_state", "state_code", "errno", "code", "error_code", "errorcode")
 _STATUSES = ("status", "status_code", "statuscode", "http_status", "http.status_code")
+_SEVERITIES = frozenset({"WARNING", "ERROR", "FATAL", "PANIC"})
 _NOTHING = frozenset({"", "<nil>", "nil", "null", "none", "None", "-", "false", "False", "true"})
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{2,40}$|[0-9][0-9A-Z]{4}$")
 _PAIR = re.compile(r'(?<!\S)([A-Za-z_@][\w.@-]*+)=("(?:[^"\\]|\\.)*+"|\S*+)', re.DOTALL)
@@ -82,7 +83,7 @@ def open_envelope(text: str) -> Envelope | None:
         if fields is not None:
             return _envelope(fields, "json")
         return _open_lines(text) if "\n{" in text else None
-    if "=" in text and "\n" not in text:
+    if "=" in text and text[:1] != '"' and "\n" not in text:
         return _open_pairs(text)
     return None
 
@@ -129,7 +130,7 @@ def _unquoted(value: str) -> str:
 
 
 def _envelope(fields: Fields, format_: str) -> Envelope | None:
-    message = _text(fields, _MESSAGES)
+    message = _text(fields, (*_MESSAGES, "errormessage"))
     chain = _chain(fields)
     if not message and not chain:
         return None
@@ -157,7 +158,7 @@ def _chain(fields: Fields) -> tuple[ReportedException, ...]:
             continue
         if chain:
             return chain
-    return _from_dotted(fields) or _from_stack(fields)
+    return _from_dotted(fields) or _from_stack(fields) or _from_database(fields)
 
 
 def _from_text(value: str, fields: Fields) -> tuple[ReportedException, ...]:
@@ -169,12 +170,35 @@ def _from_text(value: str, fields: Fields) -> tuple[ReportedException, ...]:
 
 
 def _from_stack(fields: Fields) -> tuple[ReportedException, ...]:
-    stack = _text(fields, _STACKS)
-    return (ReportedException(stacktrace=stack),) if stack else ()
+    """A stack without an error beside it; AWS Lambda names type and message differently."""
+    stack = _text(fields, _STACKS) or _joined(fields.get("stacktrace"))
+    type_, message = _text(fields, ("errortype",)), _text(fields, ("errormessage",))
+    if not (stack or type_):
+        return ()
+    return (ReportedException(type=type_, message=message, stacktrace=stack),)
+
+
+def _joined(value: Any) -> str:
+    if not isinstance(value, list):
+        return ""
+    return "\n".join(line.rstrip("\n") for line in value[:MAX_FRAMES] if isinstance(line, str))
+
+
+def _from_database(fields: Fields) -> tuple[ReportedException, ...]:
+    """PostgreSQL's `jsonlog`."""
+    severity = fields.get("error_severity")
+    if not isinstance(severity, str) or severity not in _SEVERITIES:
+        return ()
+    message, detail = _text(fields, ("message",)), _text(fields, ("detail",))
+    whole = f"{message}\nDETAIL:  {detail}" if detail else message
+    return (ReportedException(type=severity, message=whole),)
 
 
 def _from_dotted(fields: Fields) -> tuple[ReportedException, ...]:
-    """ECS and OpenTelemetry: `error.message`, `exception.stacktrace`."""
+    """ECS and OpenTelemetry: `error.message`, `exception.stacktrace`, also among attributes."""
+    attributes = fields.get("attributes")
+    if isinstance(attributes, dict):
+        fields = {**attributes, **fields}
     for prefix in ("exception.", "error."):
         inner = {key[len(prefix) :]: v for key, v in fields.items() if key.startswith(prefix)}
         chain = _from_object(inner) if inner else ()

@@ -9,7 +9,7 @@ from collections import Counter
 from hashlib import blake2b
 
 from app.signatures.model import ErrorReport, Explanation, Part, RaisedError, Signature
-from app.signatures.v1.frames import Call, collapse, read_call
+from app.signatures.v1.frames import Call, read_call
 from app.signatures.v1.masks import Masked, mask
 
 VERSION = "v1"
@@ -19,7 +19,14 @@ LONGEST_READ = 16_384
 _LONGEST_MESSAGE = 1_000
 _LONGEST_TITLE = 200
 _LONGEST_PATH = 2_000
-_EXHAUSTED = ("recursion", "stackoverflow", "systemstackerror", "stack level too deep")
+_EXHAUSTED = (
+    "recursion",
+    "stackoverflow",
+    "stack overflow",
+    "stack level too deep",
+    "maximum call stack",
+    "stack exceeds",
+)
 _REMEMBERED = 8_192
 _by_message_said: dict[tuple[object, ...], Signature] = {}
 _by_message_masked: dict[tuple[object, ...], Signature] = {}
@@ -90,44 +97,54 @@ def _sign_error(report: ErrorReport) -> Signature:
     notes = _notes(report, calls, origin)
     if not calls:
         return _by_message(report, root, masked, notes)
-    return _by_frames(root, masked, calls, index=origin, notes=notes)
+    return _by_frames(report, masked, calls, index=origin, notes=notes)
 
 
 def _speaking_calls(errors: tuple[RaisedError, ...]) -> tuple[list[Call], int]:
-    """The in-app path of the error nearest to the root that has one, and which error that is."""
+    """The in-app calls of the error nearest to the root that has any, and which error that is."""
     for index, error in enumerate(errors):
         calls = [call for call in map(read_call, error.frames) if call.in_app]
         if calls:
-            return _path(error, calls), index
+            return calls, index
     return [], 0
 
 
-def _path(error: RaisedError, calls: list[Call]) -> list[Call]:
-    """Origin last. Where the stack ran out, at which call it did is chance: the cycle counts."""
+def _path(error: RaisedError, calls: list[Call]) -> list[str]:
+    """Each call once, origin last: neither repeats nor cycles nor their depth matter.
+
+    Where the stack ran out, at which call it did is chance: there the cycle is the origin.
+    """
+    keys = [call.key for call in calls]
+    path = list(dict.fromkeys(keys))
+    if len(path) < len(keys) and _ran_out(error):
+        times = Counter(keys)
+        entry = next(place for place, key in enumerate(path) if times[key] > 1)
+        return path[:entry] + sorted(key for key in path[entry:] if times[key] > 1)
+    if path[-1] != keys[-1]:
+        path.remove(keys[-1])
+        path.append(keys[-1])
+    return path
+
+
+def _ran_out(error: RaisedError) -> bool:
     told = f"{error.type} {error.message[:200]}".lower()
-    if any(word in told for word in _EXHAUSTED) or "maximum call stack" in told:
-        times = Counter(calls)
-        cycle = [call for call in dict.fromkeys(calls) if times[call] > 1]
-        if cycle:
-            first = calls.index(cycle[0])
-            return [*collapse(calls[:first]), *sorted(cycle, key=_call_key)]
-    origin = calls[-1]
-    return [*(call for call in collapse(calls) if call != origin), origin]
+    return any(word in told for word in _EXHAUSTED)
 
 
 def _by_frames(
-    root: RaisedError, masked: Masked, calls: list[Call], *, index: int, notes: tuple[str, ...]
+    report: ErrorReport, masked: Masked, calls: list[Call], *, index: int, notes: tuple[str, ...]
 ) -> Signature:
-    origin = f"errors[{index}].frames"
-    path = [_call_key(call) for call in calls]
+    root = report.errors[0]
+    place = f"errors[{index}].frames"
+    path = _path(report.errors[index], calls)
     parts = [
         Part(name="type", value=root.type, origin="errors[0].type"),
-        Part(name="origin", value=path[-1], origin=origin),
-        Part(name="path", value=" > ".join(path)[:_LONGEST_PATH], origin=origin),
+        Part(name="origin", value=path[-1], origin=place),
+        Part(name="path", value=" > ".join(path)[:_LONGEST_PATH], origin=place),
     ]
     decided = ["frames", root.type, *path]
-    if index:
-        # The root's own frames are silent, so its message still tells it from other roots.
+    if index or calls[-1].function == "?":
+        # The root's own frames are silent or nameless: its message tells it from other roots.
         parts.append(Part(name="message", value=masked.text[:500], origin="errors[0].message"))
         decided.append(masked.text)
     return Signature(
@@ -203,10 +220,6 @@ def _with_fingerprint(signature: Signature, fingerprint: tuple[str, ...]) -> Sig
         caller=signature.caller,
         explanation=explanation,
     )
-
-
-def _call_key(call: Call) -> str:
-    return f"{call.module}:{call.function}"
 
 
 def _title(type_: str, message: str) -> str:

@@ -13,6 +13,8 @@ class Call(msgspec.Struct, frozen=True):
     function: str
     module: str
     in_app: bool
+    key: str
+    """`module:function`."""
 
 
 _LIBRARY_PATHS = re.compile(
@@ -58,7 +60,7 @@ _LIBRARY_FUNCTIONS = re.compile(
 )
 _GO_MODULES = re.compile(r"(?:[\w.-]+/)+[\w.-]+@v")
 _JVM_LOADER = re.compile(r"^(?:[\w.-]*//?|[\w.]+@[\w.]+/)(?=[a-z]\w*\.)")
-_FUNCTION_RULES = tuple(
+_NAME_RULES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"::h[0-9a-f]{16}$", ""),
@@ -103,30 +105,30 @@ def read_call(frame: Frame) -> Call:
         if len(_calls) >= _REMEMBERED:
             _calls.clear()
         function, module = key[0][:500], key[1][:1000]
-        call = Call(
-            _function_name(function), _module_name(module), not _is_library(function, module)
-        )
+        name, place = _function_name(function), _module_name(module)
+        call = Call(name, place, not _is_library(function, module), f"{place}:{name}")
         _calls[key] = call
     return call
 
 
 def _function_name(function: str) -> str:
-    name = _JVM_LOADER.sub("", function.strip())
-    for pattern, replacement in _FUNCTION_RULES:
-        name = pattern.sub(replacement, name)
-    return _ARGUMENTS.sub("", name) or "?"
+    return _ARGUMENTS.sub("", _plain_name(function)) or "?"
 
 
 def _module_name(module: str) -> str:
     """Classes and modules as they are, files by their name alone: a prefix never matters."""
-    name = module.strip()
-    if not _HAS_PATH.search(name):
-        for pattern, replacement in _FUNCTION_RULES:
-            name = pattern.sub(replacement, name)
-        return _POSITION.sub("", name) or "?"
-    name = _JVM_LOADER.sub("", name)
-    name = _POSITION.sub("", name).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    name = _POSITION.sub("", _plain_name(module))
+    if _HAS_PATH.search(name):
+        name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     return _BUNDLE_HASH.sub("", name) or "?"
+
+
+def _plain_name(name: str) -> str:
+    """A name as it was written, without what compilers, proxies and loaders add to it."""
+    name = _JVM_LOADER.sub("", name.strip())
+    for pattern, replacement in _NAME_RULES:
+        name = pattern.sub(replacement, name)
+    return name
 
 
 def _is_library(function: str, module: str) -> bool:
@@ -139,8 +141,3 @@ def _is_library(function: str, module: str) -> bool:
         or _LIBRARY_NAMES.match(bare_function)
         or _LIBRARY_FUNCTIONS.match(function)
     )
-
-
-def collapse(calls: list[Call]) -> list[Call]:
-    """Each call once, where it first stood: neither repeats nor cycles add anything."""
-    return list(dict.fromkeys(calls))
