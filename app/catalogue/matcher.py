@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from app.catalogue.model import KnownIssue, Match, Tier
 from app.catalogue.rules import Predicate, Subject, compile_clause
@@ -48,6 +48,7 @@ def subject_of(
     *,
     service: str = "",
     level: str = "",
+    attributes: dict[str, Any] | None = None,
 ) -> Subject:
     """An error as rules see it, read out of what a sender or a person gave."""
     return Subject(
@@ -55,6 +56,7 @@ def subject_of(
         text=_whole_text(message, exception),
         service=service,
         level=level,
+        attributes=attributes or {},
     )
 
 

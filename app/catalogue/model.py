@@ -32,11 +32,38 @@ class Clause(
     text: str = ""
     """Substring of the whole error text."""
     text_re2: str = ""
+    lines: tuple[str, ...] = ()
+    """Substrings of lines of the error text, in this order, each on a later line."""
     service: str = ""
     level: str = ""
+    attribute: dict[str, str] = {}
+    """Attributes of the record by name, compared as text; `*` stands for any value."""
     any: tuple["Clause", ...] = ()
     all: tuple["Clause", ...] = ()
     not_: "Clause | None" = msgspec.field(default=None, name="not")
+
+
+class ChainRule(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """One rule on a whole chain; exactly one of its kinds is given. Times read `30s`, `500ms`.
+
+    `first` then `then` within a time; `first` without `without` within a time; records equal in
+    `same` (an attribute, or `message` for the masked one) at least `times` times, among those
+    that `of` holds for; attribute `backwards` running backwards; attribute `duration` (in ms), or
+    without one the chain itself, `slower_than` a time.
+    """
+
+    of: Clause | None = None
+    first: Clause | None = None
+    then: Clause | None = None
+    without: Clause | None = None
+    within: str = ""
+    same: str = ""
+    times: int = 0
+    backwards: str = ""
+    duration: str = ""
+    slower_than: str = ""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Rules on an error: a `Clause` compiles into a predicate that answers with its evidence."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import re2
@@ -24,6 +24,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the sender wrote of it: message, exception, stack."""
     service: str = ""
     level: str = ""
+    attributes: dict[str, Any] = {}
 
 
 Predicate = Callable[[Subject], tuple[Evidence, ...] | None]
@@ -140,6 +141,34 @@ def _on(
     return make
 
 
+def _attribute(clause: Clause) -> Predicate:
+    def holds(subject: Subject) -> tuple[Evidence, ...] | None:
+        evidence = []
+        for name, wanted in clause.attribute.items():
+            value = subject.attributes.get(name)
+            if value is None or wanted not in ("*", str(value)):
+                return None
+            evidence.append(Evidence(clause=f"attribute: {name}", quote=str(value)[:MAX_QUOTE]))
+        return tuple(evidence)
+
+    return holds
+
+
+def _lines(clause: Clause) -> Predicate:
+    def holds(subject: Subject) -> tuple[Evidence, ...] | None:
+        lines = iter(subject.text.splitlines())
+        evidence = []
+        for wanted in clause.lines:
+            # One iterator for all: each part is looked for only below the one before it.
+            line = next((line for line in lines if wanted in line), None)
+            if line is None:
+                return None
+            evidence.append(Evidence(clause=f"lines: {wanted}", quote=line.strip()[:MAX_QUOTE]))
+        return tuple(evidence)
+
+    return holds
+
+
 def _substring(wanted: str) -> _Find:
     return lambda text: wanted if wanted in text else None
 
@@ -175,6 +204,8 @@ _MAKERS: Final[tuple[tuple[Callable[[Clause], Predicate], tuple[str, ...]], ...]
     (_on("level", lambda s: s.level, _equal), ("level",)),
     (_raised, ("exception", "message", "message_re2")),
     (_on("text", lambda s: s.text, _substring), ("text",)),
+    (_attribute, ("attribute",)),
+    (_lines, ("lines",)),
     (_frame, ("frame",)),
     (_on("text_re2", lambda s: s.text, _pattern), ("text_re2",)),
     (_every, ("all",)),

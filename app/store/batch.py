@@ -10,6 +10,11 @@ from app.normalise.text import cut_bytes, json_text
 from app.signatures.model import Signature
 
 MAX_SAMPLE_BYTES: Final = 32 * 1024
+MAX_ATTRIBUTE: Final = 1024
+
+
+def _small(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if len(str(value)) <= MAX_ATTRIBUTE}
 
 
 class SignedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,4 +98,5 @@ def _sample(record: LogRecord) -> dict[str, Any]:
         "service": record.service,
         "level": record.level.value,
         "release": record.release,
+        "attributes": _small(record.attributes),
     }

@@ -27,7 +27,7 @@ def holds(
     rule: dict[str, Any], text: str = CHAINED, service: str = "", level: str = ""
 ) -> tuple[Evidence, ...] | None:
     return compile_clause(msgspec.convert(rule, Clause))(
-        subject_of(text, service=service, level=level)
+        subject_of(text, service=service, level=level, attributes={"order": 17, "tenant": "t"})
     )
 
 
@@ -42,6 +42,8 @@ def holds(
         {"frame": "checkout"},
         {"text": "json.dumps(order)"},
         {"text_re2": r"(?i)DIRECT cause"},
+        {"lines": ["store.py", "TypeError", "RuntimeError"]},
+        {"attribute": {"order": "17", "tenant": "*"}},
         {"service": "payment"},
         {"level": "error"},
         {"any": [{"exception": "KeyError"}, {"exception": "TypeError"}]},
@@ -61,6 +63,10 @@ def test_a_clause_that_holds(rule: dict[str, Any]) -> None:
         {"exception": "RuntimeError", "message": "UUID"},  # of two different errors
         {"message": "uuid"},
         {"frame": "payment.py"},
+        {"lines": ["RuntimeError", "TypeError"]},
+        {"lines": ["json.dumps", "dumps(order)"]},
+        {"attribute": {"order": "18"}},
+        {"attribute": {"nothing": "*"}},
         {"service": "inventory"},
         {"any": [{"exception": "KeyError"}, {"exception": "OSError"}]},
         {"all": [{"exception": "TypeError"}, {"exception": "OSError"}]},

@@ -95,8 +95,7 @@ def unescaped(text: str) -> str:
             return plain(msgspec.json.decode(text, type=str))
         except (msgspec.DecodeError, ValueError):
             text = text[1:-1]
-    quotes = text.count('"')
-    if quotes and text.count('\\"') < quotes - 2:
+    if '"' in text and '\\"' not in text:
         return plain(_PLAIN_ESCAPE.sub(lambda found: "\t" if found[1] else "\n", text))
     return plain(_ESCAPE.sub(_unescape, text))
 

@@ -10,12 +10,12 @@ from app.signatures.model import RaisedError
 from app.signatures.reading.limits import MAX_ERRORS, Reading, both_ends, raised
 
 _PANIC = re.compile(r"\s*+(panic|fatal error): (.*+)", re.DOTALL)
-_SERVING = re.compile(r"\bpanic (?:serving [^ ]{1,100}|recovered): (.*+)", re.DOTALL)
+_SERVING = re.compile(r"\bpanic (?:serving [^ ]{1,100}|recovered):(?: |$)(.*+)", re.DOTALL)
 _SIGNAL = re.compile(r"\[signal (SIG[A-Z]++)")
 _FILE = re.compile(r"\s++(\S.*?\.(?:go|s)):(\d{1,9})(?: \+0x[0-9a-f]++)?$")
 _GOROUTINE = re.compile(r"goroutine \d++ (?:gp=\S++ m=\S++ (?:mp=\S++ )?)?\[")
 _RECOVERED = re.compile(r" \[recovered(?:, repanicked)?\]$")
-_GIN = re.compile(r"(\S++\.go):(\d{1,9}) \(0x[0-9a-f]++\)$")
+_GIN = re.compile(r"(\S+\.go):(\d{1,9}) \(0x[0-9a-f]++\)$")
 _MARKS = ("goroutine ", "panic: runtime error: ", " [recovered", "[signal SIG", "fatal error: all")
 """What tells a panic of Go from prose, when no frame is left of it."""
 _MACHINERY = ("panic", "runtime.gopanic", "runtime/debug.Stack", "runtime/debug.PrintStack")
@@ -71,6 +71,8 @@ def _panics(lines: Sequence[str]) -> tuple[list[tuple[int, str, str]], int]:
             panics.append((index, "panic", serving[1]))
         elif _GOROUTINE.match(line):
             return panics, index + 1 if panics else 0
+        elif panics and _GIN.match(line):
+            return panics, index
         elif panics and line.strip() and not line.startswith(("[", "\t")):
             index_, kind, message = panics[-1]
             panics[-1] = (index_, kind, f"{message}\n{line}" if len(message) < _CAP else message)

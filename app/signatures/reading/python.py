@@ -11,7 +11,7 @@ import msgspec
 from app.normalise.record import Frame
 from app.signatures.model import RaisedError
 from app.signatures.reading.limits import Reading, inside_out, raised
-from app.signatures.reading.names import headline, is_exception_name
+from app.signatures.reading.names import headline, headline_within, is_exception_name
 
 HEADER = "Traceback (most recent call last)"
 CAUSE = "The above exception was the direct cause of the following exception:"
@@ -53,12 +53,24 @@ def read(text: str) -> Reading | None:
         chain = _read_chain(text)
     if not any(error.type or error.frames for error in chain.errors):
         return None
+    if len(chain.errors) == 1 and not chain.errors[0].type:
+        chain = _headed(chain)
     return Reading(
         errors=chain.errors,
         language="python",
         before=_without_remote(chain.before),
         truncated=chain.truncated,
     )
+
+
+def _headed(chain: _Chain) -> _Chain:
+    """AWS Lambda tells type and message above the traceback, and not again below it."""
+    above, _, last = chain.before.rpartition("\n")
+    found = headline_within(last)
+    if found is None:
+        return chain
+    error = raised(found[1], found[2], chain.errors[0].frames)
+    return _Chain((error,), above)
 
 
 def _without_remote(before: str) -> str:

@@ -91,7 +91,7 @@ def _report(reading: Reading, said: str, *, whole: int) -> ErrorReport:
     errors = both_ends(reading.errors, MAX_ERRORS)
     if not said and errors:
         last = errors[-1]
-        said = f"{last.type}: {last.message}" if last.type else last.message
+        said = ": ".join(part for part in (last.type, last.message) if part)
     return ErrorReport(
         message=clip(said),
         errors=errors,

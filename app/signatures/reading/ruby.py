@@ -9,7 +9,10 @@ from app.signatures.reading.limits import MAX_ERRORS, Reading, both_ends
 from app.signatures.reading.names import headline_within
 from app.signatures.reading.stacked import Draft
 
-_PLACE = re.compile(r"\s*+(?:\d++: )?(?:from )?(\S[^:\n]*+):(\d{1,9}):in [`']")
+_PLACE = re.compile(
+    r"\s*+(?:[^\n]{0,200}?\b(?:WARN|ERROR|FATAL)(?: --)?: )?(?:\d++: )?(?:from )?"
+    r"(\S[^:\n]*+):(\d{1,9}):in [`']"
+)
 _TYPE = re.compile(r"\(([A-Z]\w*+(?:::\w++)*+)\)$")
 _UPSIDE_DOWN = "Traceback (most recent call last)"
 _LOOK_BACK = 6

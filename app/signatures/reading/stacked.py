@@ -11,6 +11,9 @@ from app.signatures.reading.limits import MAX_LINE, raised
 from app.signatures.reading.names import headline_within
 
 _ANY_NAME = re.compile(r"(?:Uncaught )?([A-Z_a-z][\w.$+]*+)(?:: (.*+))?$", re.DOTALL)
+_ANNOUNCEMENT = re.compile(
+    r"(?i:\buncaught\b[^:]*|\bunhandled ?\w*\.?|exception in thread .*|caused by)$"
+)
 _LOOK_BACK = 200
 """Lines of a message that stand between the name of an exception and its first frame."""
 
@@ -76,12 +79,9 @@ def _before(lines: Sequence[str], head: str) -> str:
     if text.endswith("^"):
         text = ""
     head = head.strip(" -:[(\t")
-    if head.lower().startswith(_ANNOUNCEMENTS):
+    if _ANNOUNCEMENT.search(head[-80:]):
         head = ""
     return f"{text}\n{head}".strip() if head else text
-
-
-_ANNOUNCEMENTS = ("uncaught", "unhandled", "exception in thread", "caused by")
 
 
 def indent(line: str) -> int:

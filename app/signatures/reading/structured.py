@@ -48,7 +48,16 @@ _TYPES = ("type", "name", "class", "exc_type", "error_type", "exception_type", "
 _TEXTS = ("message", "msg", "exc_value", "error_message", "value", "reason", "description", "error")
 _CAUSES = ("cause", "causes", "inner", "innerexception", "inner_exception", "previous")
 _FRAMES = ("frames", "stack", "stacktrace", "stack_trace", "backtrace")
-_CODES = ("sqlstate", "pgcode", "sql_state", "state_code", "errno", "code", "error_code", "errorcode")
+_CODES = (
+    "sqlstate",
+    "pgcode",
+    "sql_state",
+    "state_code",
+    "errno",
+    "code",
+    "error_code",
+    "errorcode",
+)
 _STATUSES = ("status", "status_code", "statuscode", "http_status", "http.status_code")
 _SEVERITIES = frozenset({"WARNING", "ERROR", "FATAL", "PANIC"})
 _NOTHING = frozenset({"", "<nil>", "nil", "null", "none", "None", "-", "false", "False", "true"})
