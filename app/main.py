@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-
 import structlog
 from litestar import Litestar
 from litestar.di import Provide

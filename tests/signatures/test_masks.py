@@ -14,6 +14,8 @@ PIECES = st.sampled_from(
         "key='v'", '{"a":1,"b":"c"}', "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc", "<num>",
         "<str>", "<time>", "<", ">", "HTTP/1.1", "org.acme.Foo2", "Foo2::bar", "sha256", "Not",
         "123e4567-e89b-12d3-a456-426614174000", "1h30m", "<1", "12%", "3rd", "[Errno", "111]",
+        'column "deadbeef1"', "'DATABASE_URL5'", "'10.0.0.1'", "'a.b5'", "0relation", "object9fK2x",
+        "'GET /a/1 HTTP/1.1'", "'eyJabcdefgh.abc'", "'Http2Error'", "with", "=", "May", "x5=", "%",
         "SQLSTATE[23505]", "ORA-00942", "aGVsbG8gd29ybGQgdGhpcyBpcyBhIHRlc3Q0NTY3ODkwMTIzNDU2",
     ]
 )  # fmt: skip
@@ -93,6 +95,7 @@ def test_whitespace_runs_become_one_space() -> None:
 @given(st.text() | LOGLIKE)
 @example("a@code.status 5")
 @example('" "b c" d " ')
+@example('0RELATION "A"')
 @example("\ud800 '\x00' 1")
 def test_masking_twice_changes_nothing(text: str) -> None:
     once = mask(text).text

@@ -13,16 +13,18 @@ _QUOTED = re.compile(
 )
 _NAME = re.compile(
     r"""["'](?:
-        [A-Z][a-z0-9]+[A-Z]\w*+                              # NoneType
-      | [A-Z][A-Z0-9]*_[A-Z0-9_]++ | [A-Z]{4,}+              # DATABASE_URL, ECONNREFUSED
-      | [\w$]++ (?:(?:\.|::)[\w$]++)++                        # pkg.Class, Class::method
+        [A-Z][a-z]+[A-Z][A-Za-z_]*+ | [A-Z]{4,}+             # NoneType, ECONNREFUSED
+      | [A-Z]++(?:_[A-Z]++)++                                # DATABASE_URL
+      | (?!eyJ) [A-Za-z_$]++ (?:(?:\.|::)[A-Za-z_$]++)++     # pkg.Class, Class::method
       | (?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s.*       # an access log's request line
     )["']""",
     re.VERBOSE | re.DOTALL,
 )
-_IDENTIFIER = re.compile(r"""["'][A-Za-z_$][\w$.<>-]*+["']""")
-_LAST_WORD = re.compile(r"([A-Za-z]+)[\s=:(\[{,]*\Z")
-_NEXT_WORD = re.compile(r"\s+([A-Za-z]+)")
+"""Names without digits: no later mask touches them, so a second pass sees them again."""
+
+_IDENTIFIER = re.compile(r"""["'][A-Za-z_$<][\w$.<>-]*+["']""")
+_LAST_WORD = re.compile(r"(?<![^\s(\[{,])([A-Za-z]+)[\s=:(\[{,]*\Z")
+_NEXT_WORD = re.compile(r"\s+([A-Za-z]+)(?![^\s.,;:)\]])")
 _LOOK_BACK = 40
 _EMPTY = 2
 
@@ -50,7 +52,7 @@ def _is_name(match: re.Match[str]) -> bool:
         return False
     if text.startswith(":", end) and text[start - 1 : start] in {"{", ",", " "}:
         return True
-    before = _LAST_WORD.search(text[max(0, start - _LOOK_BACK) : start])
+    before = _LAST_WORD.search(text, max(0, start - _LOOK_BACK), start)
     if before and before[1].lower() in NAMING_NOUNS:
         return True
     after = _NEXT_WORD.match(text, end)

@@ -45,3 +45,9 @@ def test_every_exception_of_an_aggregate_is_read_once(read: Read) -> None:
         "System.AggregateException",
     ]
     assert errors[1].frames[0].function == "B"
+
+
+def test_mono_tells_offsets(read: Read) -> None:
+    (error,) = read("dotnet-mono").errors
+
+    assert [(f.function, f.line) for f in error.frames] == [("Main", 0), ("Bar", 12)]

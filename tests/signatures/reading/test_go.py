@@ -62,3 +62,17 @@ def test_wrapped_errors_unwrap_to_their_root() -> None:
 
 def test_prose_that_speaks_of_panic_is_no_panic() -> None:
     assert read_error("panic: not really").errors == ()
+
+
+def test_gin_tells_files_before_functions(read: Read) -> None:
+    (error,) = read("go-gin").errors
+
+    assert error.message == "boom"
+    assert (error.frames[-1].function, error.frames[-1].line) == ("handler", 12)
+
+
+def test_a_deadlock_is_a_fatal_error(read: Read) -> None:
+    (error,) = read("go-deadlock").errors
+
+    assert error.type == "fatal error"
+    assert error.frames[-1].function == "main"

@@ -86,3 +86,26 @@ def test_caused_by_is_the_cause() -> None:
 
 def test_prose_with_at_lines_and_addresses_is_no_stack() -> None:
     assert read_error("at the end\nat a loss (see 3:4)\nfoo@bar.com:12").errors == ()
+
+
+def test_a_rejection_s_warning_is_not_its_type(read: Read) -> None:
+    report = read("v8-unhandled-rejection")
+
+    assert report.message == "Error: boom"
+    assert report.errors[0].type == "Error"
+
+
+def test_node_s_own_aggregate_tells_every_address_it_tried(read: Read) -> None:
+    report = read("v8-aggregate-network")
+
+    assert [error.message for error in report.errors] == [
+        "connect ECONNREFUSED ::1:5432",
+        "connect ECONNREFUSED 127.0.0.1:5432",
+        "",
+    ]
+
+
+def test_windows_paths_are_paths() -> None:
+    report = read_error("Error: x\n    at f (C:\\srv\\x.js:3:5)\n    at C:\\srv\\new\\y.js:1:1")
+
+    assert [f.module for f in report.errors[0].frames] == ["C:\\srv\\new\\y.js", "C:\\srv\\x.js"]

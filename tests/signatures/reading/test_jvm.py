@@ -77,3 +77,18 @@ def test_logback_may_print_the_root_first() -> None:
         "java.io.IOException",
         "com.acme.PayException",
     ]
+
+
+def test_kotlin_frames_are_read(read: Read) -> None:
+    (error,) = read("kotlin-main").errors
+
+    assert error.type == "kotlin.UninitializedPropertyAccessException"
+    assert (error.frames[-1].module, error.frames[-1].line) == ("MainKt", 5)
+
+
+def test_an_indented_line_that_names_an_error_is_part_of_the_message() -> None:
+    (error,) = read_error(
+        "java.lang.RuntimeException: x\n  nested Error: foo\n\tat a.b.C.d(E.java:1)"
+    ).errors
+
+    assert error.message == "x\n  nested Error: foo"

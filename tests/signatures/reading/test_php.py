@@ -46,3 +46,10 @@ def test_calls_without_a_head_are_truncated() -> None:
 
     assert report.truncated
     assert report.language == "php"
+
+
+def test_an_error_log_s_own_clock_is_no_part_of_the_error(read: Read) -> None:
+    (error,) = read("php-error-log").errors
+
+    assert error.type == "Error"
+    assert error.message == "Call to a member function id() on null"

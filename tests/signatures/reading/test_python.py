@@ -182,3 +182,21 @@ def test_of_ten_thousand_frames_both_ends_are_kept() -> None:
     assert len(error.frames) == 500
     assert (error.frames[0].function, error.frames[-1].function) == ("f0", "f9999")
     assert report.truncated
+
+
+def test_a_driver_s_error_is_the_root_of_the_orm_s(read: Read) -> None:
+    report = read("python-sqlalchemy")
+
+    assert [error.type for error in report.errors] == [
+        "psycopg.errors.UniqueViolation",
+        "sqlalchemy.exc.IntegrityError",
+    ]
+    assert report.code == "23505"
+
+
+def test_lambda_names_the_exception_above_its_frames(read: Read) -> None:
+    report = read("python-lambda")
+
+    (error,) = report.errors
+    assert (error.type, error.message) == ("ValueError", "bad")
+    assert not report.truncated

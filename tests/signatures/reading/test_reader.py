@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.normalise.record import Frame
@@ -68,6 +68,7 @@ def test_a_json_string_of_the_text_holds_the_same_errors(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_colours_change_nothing(name: str, data: st.DataObject) -> None:
     text = trace(name)
@@ -78,6 +79,7 @@ def test_colours_change_nothing(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_text_cut_off_anywhere_is_still_read(name: str, data: st.DataObject) -> None:
     text = trace(name)

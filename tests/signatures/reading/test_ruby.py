@@ -31,3 +31,10 @@ def test_rails_tells_type_and_message_the_other_way_round(read: Read) -> None:
     assert error.type == "ActiveRecord::RecordNotFound"
     assert error.message == "Couldn't find Order with 'id'=42"
     assert [f.function for f in error.frames] == ["call", "show"]
+
+
+def test_sidekiq_logs_the_backtrace_below_the_type(read: Read) -> None:
+    (error,) = read("ruby-sidekiq").errors
+
+    assert (error.type, error.message) == ("ZeroDivisionError", "divided by 0")
+    assert [f.function for f in error.frames] == ["perform", "/"]

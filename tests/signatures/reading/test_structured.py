@@ -96,3 +96,30 @@ def test_an_error_that_is_nothing_is_no_error() -> None:
 
 def test_prose_with_an_equals_sign_is_prose() -> None:
     assert read_error("login error= user=alice failed").language == ""
+
+
+def test_attributes_of_opentelemetry_hold_the_exception(read: Read) -> None:
+    report = read("json-opentelemetry")
+
+    assert report.message == "failed"
+    assert report.errors[0].frames[0].function == "f"
+
+
+def test_lambda_s_names_for_the_same_fields_are_known(read: Read) -> None:
+    (error,) = read("json-lambda").errors
+
+    assert (error.type, error.message, error.frames[0].line) == ("ValueError", "bad", 3)
+
+
+def test_postgresql_s_jsonlog_is_an_error_with_its_code(read: Read) -> None:
+    report = read("json-postgresql")
+
+    assert report.code == "23505"
+    assert report.errors[0].message == "duplicate key\nDETAIL:  Key (id)=(4) exists."
+
+
+def test_an_object_that_was_cut_off_still_gives_its_traceback(read: Read) -> None:
+    (error,) = read("json-cut-off").errors
+
+    assert (error.type, error.message) == ("ValueError", "bad")
+    assert error.frames[0].function == "f"
