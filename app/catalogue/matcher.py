@@ -18,7 +18,9 @@ class Matcher:
     def __init__(self, issues: Iterable[KnownIssue]) -> None:
         self.issues = {issue.known_issue_id: issue for issue in issues}
         self._predicates: list[tuple[str, Predicate]] = [
-            (issue.known_issue_id, compile_clause(issue.rules)) for issue in self.issues.values()
+            (issue.known_issue_id, compile_clause(issue.rules))
+            for issue in self.issues.values()
+            if issue.rules
         ]
         self.catalogue_hash = _hash(self.issues.values())
 

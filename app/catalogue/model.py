@@ -88,7 +88,11 @@ class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     causes: str
     fix: str
     provenance: Provenance
-    rules: Clause
+    explicit: bool = True
+    """Its author named it `{#id}`; otherwise the name was made from the title."""
+    rules: Clause | None = None
+    """None: it is found by its prose alone."""
+    chain_rules: tuple[ChainRule, ...] = ()
     lesson: str = ""
     caution: str = ""
     severity: str | None = None

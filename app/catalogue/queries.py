@@ -88,7 +88,10 @@ def _row(issue: KnownIssue, version: int) -> dict[str, Any]:
         "lesson": issue.lesson,
         "caution": issue.caution,
         "affected_files": list(issue.affected_files),
-        "rules": msgspec.to_builtins(issue.rules),
+        "rules": {
+            "signature": msgspec.to_builtins(issue.rules),
+            "chain": msgspec.to_builtins(issue.chain_rules),
+        },
         "origin": place.origin,
         "document": place.document,
         "heading_path": list(place.heading_path),

@@ -38,7 +38,7 @@ class _Telling(NamedTuple):
     masked: str
     kinds: tuple[str, ...]
     role: str
-    """`code`, `status`, `bare` (a short number), `unit`, `month`, `equals`, or empty."""
+    """`code`, `status`, `bare` (a short number), `unit`, `month`, or empty."""
 
 
 _REMEMBERED = 8_192
@@ -68,18 +68,19 @@ def mask(text: str) -> Masked:
         text = mask_quotes(text, counts)
     tokens = text.split()
     words: list[str] = []
-    for place, token in enumerate(tokens):
-        known = _known.get(token) or _look_at(token)
+    append = words.append
+    for place, found in enumerate(map(_known.get, tokens)):
+        known = found or _look_at(tokens[place])
         if isinstance(known, str):
-            words.append(known)
+            append(known)
             continue
         masked, kinds, role = known
         if role == "bare" and _names_error(tokens, place):
-            words.append(token)
+            append(tokens[place])
         elif role == "unit" and words and words[-1].endswith("<num>"):
             _join_unit(words, masked, counts)
         else:
-            words.append(masked)
+            append(masked)
             for kind in kinds:
                 counts[kind] = counts.get(kind, 0) + 1
     text = " ".join(words)
@@ -120,8 +121,6 @@ def _role(token: str, masked: str) -> str:
 
 def _announced(masked: str, core: str) -> str:
     """What number the token announces: `http_status:`, `exit code`, `returned`."""
-    if masked == "=":
-        return "equals"
     if core.startswith("HTTP/"):
         return "status"
     word = core.rpartition("_")[2].rpartition(".")[2].lower()
@@ -133,23 +132,22 @@ def _announced(masked: str, core: str) -> str:
 def _names_error(tokens: list[str], place: int) -> bool:
     """`returned 404`, `exit code 137`, `404 Not Found` name an error; `returned 404 rows` not."""
     after = tokens[place + 1] if place + 1 < len(tokens) else ""
+    before = _role_before(tokens, place)
+    if before not in {"code", "status"} and after not in REASONS:
+        return False
     if after.strip(",.;:").lower() in COUNTED:
         return False
-    before = _role_before(tokens, place)
-    if before == "code":
-        return True
-    status = before == "status" or after in REASONS
-    return status and _STATUS.fullmatch(tokens[place]) is not None
+    return before == "code" or _STATUS.fullmatch(tokens[place]) is not None
 
 
 def _role_before(tokens: list[str], place: int) -> str:
-    role = ""
-    for token in reversed(tokens[max(0, place - 2) : place]):
-        known = _known.get(token) or _look_at(token)
-        role = "" if isinstance(known, str) else known.role
-        if role != "equals":
-            return role
-    return role
+    """What the token before announces; `=` hands on what stands before it."""
+    if place and tokens[place - 1] == "=":
+        place -= 1
+    if not place:
+        return ""
+    known = _known.get(tokens[place - 1]) or _look_at(tokens[place - 1])
+    return "" if isinstance(known, str) else known.role
 
 
 def _join_unit(words: list[str], unit: str, counts: dict[str, int]) -> None:
