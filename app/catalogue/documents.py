@@ -36,10 +36,10 @@ _KIND: Final = re.compile(
     re.IGNORECASE,
 )
 _FACT: Final = re.compile(
-    r"^\W*(source|severity|priority|tags|labels)\W*:\W*(\S.*?)\W*$", re.IGNORECASE
-)
+    r"[\W_]*(source|severity|priority|tags|labels)[*_\s]*:[*_\s]*(\S.*?)[*_\s]*", re.IGNORECASE
+).fullmatch
 _PRIORITY: Final = re.compile(
-    r"\b(low|medium|high|critical)\b(?: priority| severity)?", re.IGNORECASE
+    r"\b(low|medium|high|critical) (?:priority|severity)\b", re.IGNORECASE
 )
 _ITEM: Final = re.compile(r"\s*[-*+] (?:`([^`]+)`.*|(.*\S))\s*").fullmatch
 _T = TypeVar("_T", Clause, ChainRule)
@@ -197,7 +197,7 @@ class _Entry:
         """The `Severity: high` lines, wherever they stand outside the prose."""
         spans = (self.section.preamble, *self.section.parts.get(Role.ASIDE, ()))
         lines = (line for s in spans for line in self.document.lines[s.first - 1 : s.last])
-        found = (match for line in lines if (match := _FACT.match(line)))
+        found = (match for line in lines if (match := _FACT(line)))
         same = {"priority": "severity", "labels": "tags"}
         return {same.get(m[1].lower(), m[1].lower()): m[2].strip() for m in found}
 
@@ -218,9 +218,8 @@ class _Entry:
                 self.section.span.first, f"severity {value!r} is none of {', '.join(SEVERITIES)}"
             )
         # A TODO list sorts by heading: "High Priority" stands above the entry.
-        above = (m for title in reversed(self.section.path[:-1]) if (m := _PRIORITY.search(title)))
-        found = next(above, None) or _PRIORITY.search(value)
-        return found[1].lower() if found and "priorit" in found[0].lower() else None
+        above = (_PRIORITY.search(title) for title in reversed(self.section.path[:-1]))
+        return next((found[1].lower() for found in above if found), None)
 
     def rules(self) -> Clause | None:
         clauses = tuple(self.decoded("yaml rule", Clause))
