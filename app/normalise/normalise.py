@@ -1,46 +1,31 @@
 """One raw record -> one `LogRecord`, repaired where that is possible, refused where it is not."""
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-import msgspec
-
+from app.normalise.context import Context, new_record_id
+from app.normalise.letter import MAX_ATTRIBUTE_BYTES, read_wire
 from app.normalise.levels import parse_level
 from app.normalise.record import Frame, LogRecord, Refused, ReportedException, Severity
 from app.normalise.repairs import Refusal, Repair
 from app.normalise.text import cut_bytes, json_text, storable, storable_json
 from app.normalise.times import clock_annotation, parse_time
 from app.receive.correlation import safe_token
+from app.receive.wire import WireRecord
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 MAX_STACK_BYTES: Final = 128 * 1024
-MAX_ATTRIBUTE_BYTES: Final = 256 * 1024
 MAX_FIELD_CHARACTERS: Final = 200
 MAX_FRAMES: Final = 500
 _MISSING: Final = object()
 
 
-class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What the request says about every record in it."""
-
-    received_at: datetime
-    correlation_id: str | None = None
-
-
-def new_record_id(moment: datetime) -> UUID:
-    """A UUIDv7 (RFC 9562, section 5.7): records made by this service sort by time."""
-    milliseconds = int(moment.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10))
-    value = (milliseconds & (2**48 - 1)) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
-
-
 def normalise(raw: object, index: int, context: Context) -> LogRecord | Refused:
     """Repair what can be repaired, marking it in `annotations`; refuse the rest by index."""
+    if isinstance(raw, WireRecord):
+        return read_wire(raw, context) or _Reading(raw.as_raw(), context).record(index)
     if not isinstance(raw, dict):
         return Refused(index=index, reason=Refusal.NOT_AN_OBJECT)
     return _Reading(raw, context).record(index)
@@ -260,7 +245,7 @@ class _Reading:
             source=text("source", "context_line") or None,
         )
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> str:
         own = self.rest.pop("attributes", None)
         if isinstance(own, dict):
             merged = {**self.rest, **own}
@@ -271,9 +256,10 @@ class _Reading:
             self.repairs.append(Repair.TEXT_REPAIRED)
         return self.within_budget(safe)
 
-    def within_budget(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        if not attributes or len(json_text(attributes)) <= MAX_ATTRIBUTE_BYTES:
-            return attributes
+    def within_budget(self, attributes: dict[str, Any]) -> str:
+        whole = json_text(attributes)
+        if len(whole) <= MAX_ATTRIBUTE_BYTES:
+            return whole
         self.repairs.append(Repair.ATTRIBUTES_CUT)
         kept, used = {}, 0
         for name, value in attributes.items():
@@ -281,4 +267,4 @@ class _Reading:
             if used > MAX_ATTRIBUTE_BYTES:
                 break
             kept[name] = value
-        return kept
+        return json_text(kept)

@@ -11,6 +11,7 @@ import msgspec
 import zstandard
 
 from app.errors import AppError
+from app.receive.wire import wire_lines, wire_record, wire_records
 
 NOT_JSON: Final = object()
 """Stands in the list of raw records for an NDJSON line that is no JSON value."""
@@ -102,13 +103,15 @@ def raw_records(body: bytes, content_type: str) -> list[Any]:
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _NDJSON_TYPES:
-        return _lines(body)
+        return wire_lines(body) or _lines(body)
     if kind not in _JSON_TYPES:
         raise UnsupportedBody(
             f"Content-Type {kind!r} is not read; send application/json or application/x-ndjson"
         )
+    if body.lstrip()[:1] == b"[" and (records := wire_records(body)):
+        return records
     try:
-        value = _decode_leniently(body)
+        value = wire_record(body) or _decode_leniently(body)
     except ValueError as error:
         # Senders forget the NDJSON type: take lines when each of the first two is a value.
         if _looks_like_lines(body):
@@ -128,7 +131,7 @@ def _lines(body: bytes) -> list[Any]:
 
 def _line(line: bytes) -> Any:
     try:
-        return _decode_leniently(line)
+        return wire_record(line) or _decode_leniently(line)
     except ValueError:
         return NOT_JSON
 

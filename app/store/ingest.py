@@ -8,7 +8,8 @@ import structlog
 
 from app import metrics
 from app.database import Database
-from app.normalise.normalise import Context, normalise
+from app.normalise.context import Context
+from app.normalise.normalise import normalise
 from app.normalise.record import LogRecord, Refused
 from app.normalise.repairs import REFUSAL_HINTS, Refusal
 from app.receive.body import NOT_JSON

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 import pytest
 
-from app.normalise.normalise import Context
+from app.normalise.context import Context
 from app.store.ingest import prepare
 from app.store.partitions import days_to_hold, make_partitions
 from app.store.writer import write_batch

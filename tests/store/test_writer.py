@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from app.normalise.normalise import Context
+from app.normalise.context import Context
 from app.normalise.record import LogRecord
 from app.store.batch import SignedRecord
 from app.store.ingest import prepare

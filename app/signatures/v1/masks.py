@@ -19,6 +19,7 @@ from app.signatures.v1.vocabulary import (
     DURATIONS,
     MONTH_WORD,
     MONTHS,
+    NAMES_WITH_DIGITS,
     REASONS,
     SIZES,
     STATUS_WORDS,
@@ -58,11 +59,62 @@ _DATE = re.compile(
     (?:[ ]<num>)? (?:[ ]<time>)? (?:[ ][A-Z]{{2,4}})? (?:[ ]<num>)? (?![^\s.,;)\]])""",
     re.VERBOSE,
 )
+_ZEROS = str.maketrans("123456789", "000000000")
+_LONGEST_SHAPE = 500
+_REMEMBERED_SHAPES = 4_096
+_met: set[int] = set()
+_shapes: dict[str, Masked] = {}
+"""Messages by what they are with all digits 0: most differ from one seen in digits only."""
+_DIGIT = re.compile(r"[0-9]")
+_RUN = re.compile(r"[A-Za-z]+0[A-Za-z0]*")
+_NAME_SHAPES = frozenset(name.translate(_ZEROS) for name in NAMES_WITH_DIGITS)
+_STATUS_SHAPE = re.compile(r"[^0]*000[^0]*")
+_REASONS = tuple([reason] for reason in REASONS)
 _MARKS = "\"'=:([,){}.;"
 
 
 def mask(text: str) -> Masked:
     """`text` with its variable parts as placeholders. `mask(mask(x).text).text == mask(x).text`."""
+    shape = text.translate(_ZEROS)
+    masked = _shapes.get(shape)
+    if masked is None:
+        masked = _mask(text)
+        if len(text) <= _LONGEST_SHAPE:
+            _learn(shape, masked)
+    return masked
+
+
+def _learn(shape: str, masked: Masked) -> None:
+    """Remember a shape at second sight: one with a random id in it never comes again."""
+    if hash(shape) not in _met:
+        if len(_met) >= _REMEMBERED:
+            _met.clear()
+        _met.add(hash(shape))
+    elif _holds_for_all_digits(shape, masked):
+        if len(_shapes) >= _REMEMBERED_SHAPES:
+            _shapes.clear()
+        _shapes[shape] = masked
+
+
+def _holds_for_all_digits(shape: str, masked: Masked) -> bool:
+    """Whether any other digits in the same places are masked the same way.
+
+    What is masked depends on digits only where one is kept, in `0x`, in names such as `sha256`,
+    and where a number may be an HTTP status.
+    """
+    if _DIGIT.search(masked.text) or "0x" in shape or "0X" in shape:
+        return False
+    if any(run.lower() in _NAME_SHAPES for run in _RUN.findall(shape)):
+        return False
+    tokens = shape.split()
+    return not any(
+        _STATUS_SHAPE.fullmatch(token)
+        and (_role_before(tokens, place) == "status" or tokens[place + 1 : place + 2] in _REASONS)
+        for place, token in enumerate(tokens)
+    )
+
+
+def _mask(text: str) -> Masked:
     counts: dict[str, int] = {}
     if '"' in text or "'" in text:
         text = mask_quotes(text, counts)
