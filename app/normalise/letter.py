@@ -14,9 +14,10 @@ from app.receive.wire import WireException, WireRecord
 MAX_ATTRIBUTE_BYTES: Final = 256 * 1024
 
 
-def read_wire(wire: WireRecord, context: Context) -> LogRecord | None:
+def read_wire(wire: WireRecord, index: int, context: Context) -> LogRecord | None:
     """The record, or None when something in it needs repair after all."""
-    level = Severity.INFO if wire.level is UNSET else parse_level(wire.level)
+    unnamed = Severity.ERROR if wire.exception else Severity.INFO
+    level = unnamed if wire.level is UNSET else parse_level(wire.level)
     attributes = bytes(wire.attributes)
     if level is None or attributes[:1] != b"{" or len(attributes) > MAX_ATTRIBUTE_BYTES:
         return None
@@ -31,7 +32,7 @@ def read_wire(wire: WireRecord, context: Context) -> LogRecord | None:
         far = clock_annotation(occurred_at, received_at=context.received_at)
         annotations = (far,) if far else ()
     identified = wire.record_id is not UNSET
-    record_id = wire.record_id or new_record_id(context.received_at)
+    record_id = wire.record_id or new_record_id(context.received_at, index)
     if wire.correlation_id is UNSET:
         correlation_id = context.correlation_id or str(record_id)
     elif (token := safe_token(wire.correlation_id)) is not None:

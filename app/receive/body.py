@@ -24,6 +24,7 @@ _READ: Final = 64 * 1024
 # zstd turns 4 bytes into a block of 128 KiB at best: a slice stays under 32 MiB.
 _ZSTD_SLICE: Final = 1024
 _ZSTD_WINDOW: Final = 2**27
+_LONGEST_NUMBER: Final = 1000
 _decode = msgspec.json.Decoder().decode
 
 
@@ -39,19 +40,32 @@ class UnsupportedBody(AppError):
     """The body's Content-Type or Content-Encoding is none that this service reads."""
 
 
-async def read_body(chunks: AsyncIterator[bytes], *, encoding: str, limit: int) -> bytes:
-    """The whole body, decompressed. `limit` bounds its bytes as sent and as decompressed.
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """A request body as it was sent, with what its headers say of it."""
 
-    Raises `BodyTooLarge`, `UnsupportedBody`, `UnreadableBody`.
-    """
+    content: bytes
+    encoding: str = ""
+    content_type: str = ""
+
+
+async def read_body(chunks: AsyncIterator[bytes], *, limit: int) -> bytes:
+    """The body as sent, at most `limit` bytes. Raises `BodyTooLarge`."""
     body = bytearray()
     async for chunk in chunks:
         body += chunk
         _check_size(len(body), limit)
-    encoding = encoding.strip().lower()
+    return bytes(body)
+
+
+def decompressed(body: Body, *, limit: int) -> bytes:
+    """The content without its encoding, at most `limit` bytes.
+
+    Raises `BodyTooLarge`, `UnsupportedBody`, `UnreadableBody`.
+    """
+    encoding = body.encoding.strip().lower()
     if encoding in ("", "identity"):
-        return bytes(body)
-    pieces = _decompress(bytes(body), encoding)
+        return body.content
+    pieces = _decompress(body.content, encoding)
     whole = bytearray()
     try:
         for piece in pieces:
@@ -96,11 +110,19 @@ def _unzstd(body: bytes) -> Iterator[bytes]:
         raise EOFError("the stream ends in the middle of a frame")
 
 
-def raw_records(body: bytes, content_type: str) -> list[Any]:
+def raw_records(body: bytes, content_type: str, *, most: int = 1_000_000) -> list[Any]:
     """The records as the sender wrote them: one object, the items of an array, or NDJSON lines.
 
-    Raises `UnreadableBody` with what is wrong and where, `UnsupportedBody` for other types.
+    Raises `UnreadableBody` with what is wrong and where, `UnsupportedBody` for other types,
+    `BodyTooLarge` for more than `most` records.
     """
+    records = _raw_records(body, content_type)
+    if len(records) > most:
+        raise BodyTooLarge(f"the body holds more than {most:,} records; send smaller batches")
+    return records
+
+
+def _raw_records(body: bytes, content_type: str) -> list[Any]:
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _NDJSON_TYPES:
         return wire_lines(body) or _lines(body)
@@ -153,7 +175,7 @@ def _decode_leniently(body: bytes) -> Any:
     try:
         return _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        text = body.decode("utf-8", "replace")
+        text = body.decode("utf-8-sig", "replace")
         return _decode_slowly(text)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
@@ -161,10 +183,17 @@ def _decode_leniently(body: bytes) -> Any:
 
 def _decode_slowly(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_parse_int)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
     except json.JSONDecodeError as error:
         if not text.strip():
             raise ValueError("it is empty") from error
-        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+        place = f"{error.msg} at line {error.lineno}, column {error.colno}"
+        lines = "; several lines are sent as application/x-ndjson"
+        raise ValueError(place + (lines if "Extra data" in place else "")) from error
+
+
+def _parse_int(digits: str) -> int | str:
+    """Python refuses to read more than 4,300 digits; no column holds such a number either."""
+    return int(digits) if len(digits) < _LONGEST_NUMBER else digits

@@ -35,7 +35,7 @@ def read_words(masked: str) -> Words:
 def _append(words: list[str], word: str) -> None:
     """A list of values is as long as it happens to be: repeated values count once."""
     words.append(word)
-    if word == VALUE and len(words) > 2 and words[-2] in _BETWEEN and words[-3] == VALUE:
+    if VALUE in word and words[-3:-2] == [word] and words[-2] in _BETWEEN:
         del words[-2:]
     for size in range(1, _LONGEST_CYCLE + 1):
         last = words[-size:]

@@ -164,4 +164,4 @@ def _growth(shape: str, piece: str) -> Row:
 
 
 def _rounds(size: int) -> int:
-    return max(3, 65_536 // size)
+    return max(4, 65_536 // size)

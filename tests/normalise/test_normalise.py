@@ -195,6 +195,13 @@ def test_an_odd_record_id_is_derived_the_same_way_each_time() -> None:
     assert record(record_id="order 17").record_id != record(record_id="order 18").record_id
 
 
+def test_records_that_share_an_odd_id_are_not_one_record() -> None:
+    one, two = (record(event_id="4624", message=m) for m in ("logged on", "logged off"))
+
+    assert one.record_id != two.record_id
+    assert one.annotations == (Repair.RECORD_ID_DERIVED,)
+
+
 def test_a_record_identified_but_not_timed_says_so() -> None:
     identity = "0198c0de-0000-7000-8000-000000000001"
 
@@ -204,7 +211,7 @@ def test_a_record_identified_but_not_timed_says_so() -> None:
 
 
 def test_attributes_over_the_budget_are_cut_and_marked() -> None:
-    stored = record(attributes={"small": 1, "huge": "x" * MAX_ATTRIBUTE_BYTES})
+    stored = record(attributes={"huge": "x" * MAX_ATTRIBUTE_BYTES, "small": 1})
 
     assert attributes(stored) == {"small": 1}
     assert stored.annotations == (Repair.ATTRIBUTES_CUT,)
@@ -267,7 +274,56 @@ def test_a_cut_text_fits_and_is_a_start_of_the_whole(text: str, limit: int) -> N
 
 
 def test_record_ids_are_version_7_and_carry_their_time() -> None:
-    made = new_record_id(NOW)
+    made = new_record_id(NOW, 0)
 
     assert made.version == 7
     assert made.int >> 80 == int(NOW.timestamp() * 1000)
+
+
+@given(st.lists(st.integers(0, 2**26 - 1), unique=True, min_size=2))
+def test_record_ids_of_one_request_sort_as_they_were_sent(places: list[int]) -> None:
+    made = {place: new_record_id(NOW, place) for place in places}
+
+    assert sorted(places) == sorted(places, key=made.__getitem__)
+
+
+def test_an_exception_without_a_level_is_an_error() -> None:
+    assert record(exception={"type": "E", "message": "m"}).level is Severity.ERROR
+    assert record(exception={"type": "E"}, level="info").level is Severity.INFO
+
+
+def test_other_names_for_the_parts_of_an_exception_are_understood() -> None:
+    frames = [{"file": "a.py", "function": "f", "line": 3}]
+    spellings = (
+        {"type": "E", "value": "m", "stacktrace": {"frames": frames}},
+        {"class": "E", "message": "m", "frames": frames},
+        {"name": "E", "message": "m", "stack": frames},
+    )
+
+    first, *others = (record(exception=spelling).exception for spelling in spellings)
+
+    assert first is not None
+    assert (first.type, first.message, len(first.stacktrace)) == ("E", "m", 1)
+    assert all(other == first for other in others)
+
+
+def test_parts_of_an_exception_nobody_knows_are_kept() -> None:
+    stored = record(exception={"type": "E", "thread": "main"})
+
+    assert attributes(stored) == {"exception": {"thread": "main"}}
+
+
+def test_null_says_nothing_where_an_alias_says_something() -> None:
+    stored = normalise(
+        {"service": None, "service_name": "s", "message": "m", "correlation_id": None,
+         "trace_id": "t"}, 0, CONTEXT,
+    )  # fmt: skip
+
+    assert isinstance(stored, LogRecord)
+    assert (stored.service, stored.correlation_id) == ("s", "t")
+
+
+def test_a_field_and_an_attribute_of_one_name_are_both_kept() -> None:
+    stored = record(user=1, attributes={"user": 2})
+
+    assert attributes(stored) == {"user": 2, "user (outside)": 1}
