@@ -15,6 +15,7 @@ import msgspec
 
 from app.catalogue.chain_rules import compile_chain_rule
 from app.catalogue.model import ChainRule, Clause, KnownIssue, Problem, Provenance
+from app.catalogue.prose import phrases_of
 from app.catalogue.reading import (
     NotADocument,
     decode_document,
@@ -180,6 +181,7 @@ class _Entry:
             affected_files=self.files(),
             rules=self.rules(),
             chain_rules=tuple(self.decoded("yaml chain-rule", ChainRule)),
+            phrases=phrases_of(self.document, self.section),
             samples=self.samples("text sample"),
             near_misses=self.samples("text near-miss"),
             provenance=self.provenance(facts.get("source", "")),

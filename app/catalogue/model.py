@@ -79,6 +79,13 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """The document and heading it was drawn from, as the entry itself says."""
 
 
+class Phrase(msgspec.Struct, frozen=True, kw_only=True):
+    """An error text that a document quotes, and the line where it does."""
+
+    text: str
+    line: int
+
+
 class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     """A catalogue entry. Texts are Markdown."""
 
@@ -98,6 +105,7 @@ class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     severity: str | None = None
     tags: tuple[str, ...] = ()
     affected_files: tuple[str, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
     samples: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
 

@@ -29,7 +29,7 @@ COMMON_MASKS = (
     (r"\b0x[0-9a-fA-F]+\b", "HEX"),
     (r"(?<![\w.])-?\d+(?![\w.])", "NUM"),
 )
-"""The three masks that Drain3's own README puts forward first."""
+"""Three masks that most set-ups of Drain3 begin with: addresses, hexadecimal, whole numbers."""
 
 Log = list[tuple[str, str]]
 """Content and true event of each line."""

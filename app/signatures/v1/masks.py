@@ -59,15 +59,16 @@ _DATE = re.compile(
     (?:[ ]<num>)? (?:[ ]<time>)? (?:[ ][A-Z]{{2,4}})? (?:[ ]<num>)? (?![^\s.,;)\]])""",
     re.VERBOSE,
 )
-_ZEROS = str.maketrans("123456789", "000000000")
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _LONGEST_SHAPE = 500
 _REMEMBERED_SHAPES = 4_096
 _met: set[int] = set()
-_shapes: dict[str, Masked] = {}
-"""Messages by what they are with all digits 0: most differ from one seen in digits only."""
+_shapes: dict[bytes, Masked] = {}
+"""Messages by what they are with all digits 0: most differ from one seen in digits only. Bytes,
+because they translate ten times faster than text."""
 _DIGIT = re.compile(r"[0-9]")
 _RUN = re.compile(r"[A-Za-z]+0[A-Za-z0]*")
-_NAME_SHAPES = frozenset(name.translate(_ZEROS) for name in NAMES_WITH_DIGITS)
+_NAME_SHAPES = frozenset(_DIGIT.sub("0", name) for name in NAMES_WITH_DIGITS)
 _STATUS_SHAPE = re.compile(r"[^0]*000[^0]*")
 _REASONS = tuple([reason] for reason in REASONS)
 _MARKS = "\"'=:([,){}.;"
@@ -75,7 +76,7 @@ _MARKS = "\"'=:([,){}.;"
 
 def mask(text: str) -> Masked:
     """`text` with its variable parts as placeholders. `mask(mask(x).text).text == mask(x).text`."""
-    shape = text.translate(_ZEROS)
+    shape = text.encode("utf-8", "surrogatepass").translate(_ZEROS)
     masked = _shapes.get(shape)
     if masked is None:
         masked = _mask(text)
@@ -84,13 +85,13 @@ def mask(text: str) -> Masked:
     return masked
 
 
-def _learn(shape: str, masked: Masked) -> None:
+def _learn(shape: bytes, masked: Masked) -> None:
     """Remember a shape at second sight: one with a random id in it never comes again."""
     if hash(shape) not in _met:
         if len(_met) >= _REMEMBERED:
             _met.clear()
         _met.add(hash(shape))
-    elif _holds_for_all_digits(shape, masked):
+    elif _holds_for_all_digits(shape.decode("utf-8", "surrogatepass"), masked):
         if len(_shapes) >= _REMEMBERED_SHAPES:
             _shapes.clear()
         _shapes[shape] = masked
