@@ -63,5 +63,6 @@ def subject_of_sample(sample: dict[str, Any]) -> Subject:
         msgspec.convert(exception, ReportedException) if exception else None,
         service=sample.get("service") or "",
         level=sample.get("level") or "",
+        release=sample.get("release") or "",
         attributes=sample.get("attributes") or {},
     )

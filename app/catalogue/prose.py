@@ -1,17 +1,12 @@
 """What an entry's own words say of an error: quoted error lines, names, and rare words."""
 
-import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
-from app.catalogue.model import KnownIssue, Phrase
+from app.catalogue.model import Phrase
 from app.catalogue.roles import Role
 from app.catalogue.sections import Document, Section
-from app.catalogue.words import COMMON, stems
 
 _INLINE: Final = re.compile(r"`([^`\n]+)`|\"([^\"\n]{4,})\"|“([^”\n]{4,})”")
 _ERROR_LIKE: Final = re.compile(

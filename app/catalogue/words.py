@@ -16,7 +16,9 @@ _LONGEST: Final = 40
 
 COMMON: Final = frozenset(
     line.strip()
-    for line in (Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").splitlines()
+    for line in (Path(__file__).parent / "common_words.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
     if line.strip() and not line.startswith("#")
 )
 """Stems that ordinary logs and prose are full of; they prove nothing."""
