@@ -1,17 +1,21 @@
 """`prodsentinel …`: the service and its tools from a terminal."""
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 import msgspec
 
 from app import __version__
+from app.database import is_unavailable
 from app.errors import AppError
-from app.settings import Settings, dotenv_directories, load_settings
+from app.settings import InvalidSetting, Settings, dotenv_directories, load_settings
+from app.signatures.command import signature
 
 USAGE_ERROR = 2
 
@@ -24,13 +28,20 @@ class FriendlyGroup(click.Group):
             return super().invoke(ctx)
         except AppError as error:
             click.echo(f"prodsentinel: {error}", err=True)
-            sys.exit(USAGE_ERROR)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            click.echo(f"prodsentinel: PostgreSQL cannot be used: {error}", err=True)
+        sys.exit(USAGE_ERROR)
 
 
 @click.group(cls=FriendlyGroup)
 @click.version_option(__version__)
 def main() -> None:
     """Stores service logs, ties them into chains, matches errors to fixes already written."""
+
+
+main.add_command(signature)
 
 
 @contextmanager
@@ -43,7 +54,14 @@ def _with_database() -> Iterator[Settings]:
     # Imported late: whoever names a database needs no embedded one.
     from app.embedded import EmbeddedServer  # noqa: PLC0415
 
-    server = EmbeddedServer(Path(settings.data_dir))
+    try:
+        server = EmbeddedServer(Path(settings.data_dir))
+    except OSError as error:
+        raise InvalidSetting(
+            f"PRODSENTINEL_DATA_DIR={settings.data_dir!r} cannot be used: {error}"
+        ) from error
+    # Without this SIGTERM, the way systemd and Docker stop a process, would leave it running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield msgspec.structs.replace(settings, database_url=server.url)
     finally:
@@ -60,18 +78,21 @@ def serve(*, migrate: bool) -> None:
 
         from app.logging import configure_logging  # noqa: PLC0415
         from app.main import create_app  # noqa: PLC0415
+        from app.service import require_migrated  # noqa: PLC0415
 
         configure_logging(settings)
         if migrate:
             _run_migrations(settings)
-        uvicorn.run(
-            create_app(settings),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=5,
-        )
+        asyncio.run(require_migrated(settings))
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+            uvicorn.run(
+                create_app(settings),
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=5,
+            )
 
 
 @main.command()

@@ -10,7 +10,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.receive.correlation import correlation_of_request
+from app.receive.correlation import correlation_of_request, safe_token
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,10 @@ class CorrelationMiddleware(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        correlation_id = correlation_of_request(Headers.from_scope(scope)) or uuid.uuid4().hex
+        headers = Headers.from_scope(scope)
+        # Whoever sends the header wants it back, whatever a tracing library put beside it.
+        own = safe_token(headers.get("x-correlation-id"))
+        correlation_id = own or correlation_of_request(headers) or uuid.uuid4().hex
         started = time.perf_counter()
         status = 500
 

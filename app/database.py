@@ -48,7 +48,8 @@ def asyncpg_dsn(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-# SQLSTATE classes 08 (connection), 53 (resources) and 57 (operator intervention).
+# SQLSTATE classes 08 (connection), 53 (resources), 57 (operator intervention), 28 (login), and a
+# database that is missing or read-only, as it is on a standby.
 _UNAVAILABLE = (
     OSError,
     asyncio.TimeoutError,
@@ -57,6 +58,9 @@ _UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InternalClientError,
 )
 
@@ -65,9 +69,11 @@ def is_unavailable(error: BaseException) -> bool:
     """Whether a driver error says that the database, not the statement, is at fault."""
     if isinstance(error, DBAPIError):
         cause = getattr(error.orig, "__cause__", None)
-        return error.connection_invalidated or isinstance(cause, _UNAVAILABLE)
-    # asyncpg's client-side DataError is an InterfaceError too: there the value is at fault.
-    return isinstance(error, _UNAVAILABLE) and not isinstance(error, ValueError)
+        return error.connection_invalidated or (cause is not None and is_unavailable(cause))
+    # asyncpg's client-side DataError is an InterfaceError too: there the value is at fault. And a
+    # statement that took too long is of class 57: there the statement is.
+    at_fault = (ValueError, asyncpg.QueryCanceledError)
+    return isinstance(error, _UNAVAILABLE) and not isinstance(error, at_fault)
 
 
 class Database:

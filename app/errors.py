@@ -2,15 +2,16 @@
 
 AppError
 ├── InvalidSetting          (settings)
+├── DatabaseUnavailable     (database)
+├── NotMigrated             (service)
 ├── UnreadableBody          (receive)
 ├── BodyTooLarge            (receive)
-├── UnsupportedEncoding     (receive)
-├── DatabaseUnavailable     (database)
-├── NotFound
-│   ├── UnknownChain        (query)
-│   ├── UnknownIncident     (query)
-│   └── UnknownKnownIssue   (query)
-└── BrokenDocument          (catalogue)
+├── UnsupportedBody         (receive)
+├── InvalidCursor           (query)
+└── NotFound
+    ├── UnknownChain        (query)
+    ├── UnknownIncident     (query)
+    └── UnknownKnownIssue   (query)
 """
 
 

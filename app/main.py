@@ -8,6 +8,7 @@ import structlog
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from app import __version__, metrics
@@ -36,7 +37,7 @@ def create_app(settings: Settings) -> Litestar:
         "settings": settings,
         "database": database,
         "matcher": matcher,
-        "accept": Ingest(database),
+        "accept": Ingest(database, settings),
         "check_health": HealthCheck(database, digest),
     }
 
@@ -68,8 +69,12 @@ def create_app(settings: Settings) -> Litestar:
             ).middleware,
         ],
         plugins=[problem_details],
-        openapi_config=OpenAPIConfig(title="ProdSentinel", version=__version__),
-        request_max_body_size=None,  # the receive room holds its own limit, before and after gzip
+        # No page that draws the document: each of those Litestar has loads from a CDN.
+        openapi_config=OpenAPIConfig(
+            title="ProdSentinel",
+            version=__version__,
+            render_plugins=[JsonRenderPlugin(path=["/openapi.json", "/"])],
+        ),
         logging_config=None,
     )
 

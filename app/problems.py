@@ -53,10 +53,16 @@ def _from_app_error(error: AppError) -> ProblemDetailsException:
 
 
 def _from_http(error: HTTPException) -> ProblemDetailsException:
+    if error.detail == "client disconnected prematurely":
+        return _problem(400, "The client left before its body was read.")
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", exc_info=error)
     extra = {"errors": error.extra} if isinstance(error.extra, list) else error.extra
     return _problem(error.status_code, error.detail, headers=error.headers, extra=extra)
+
+
+def _from_encoding(error: UnicodeDecodeError) -> ProblemDetailsException:
+    return _problem(400, f"The body is not UTF-8: {error.reason} at byte {error.start}.")
 
 
 def _from_unexpected(error: Exception) -> ProblemDetailsException:
@@ -69,6 +75,7 @@ problem_details = ProblemDetailsPlugin(
         exception_to_problem_detail_map={
             AppError: _from_app_error,
             HTTPException: _from_http,
+            UnicodeDecodeError: _from_encoding,
             Exception: _from_unexpected,
         }
     )

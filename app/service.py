@@ -1,6 +1,7 @@
 """What one process runs beside its handlers: preparation, upkeep and health."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -43,6 +44,16 @@ async def check_revision(database: Database) -> None:
         raise NotMigrated
 
 
+async def require_migrated(settings: Settings) -> None:
+    """Raises `NotMigrated`; a database that is away may still come, so that is no error."""
+    database = Database(settings.database_url, settings)
+    try:
+        with suppress(DatabaseUnavailable):
+            await check_revision(database)
+    finally:
+        await database.close()
+
+
 class Upkeep:
     """Partitions ahead of the day, and the stored catalogue equal to the compiled one."""
 
@@ -83,6 +94,7 @@ class Upkeep:
                 pause = RETRY_SECONDS
             except Exception:
                 log.exception("upkeep_failed")
+                pause = RETRY_SECONDS
 
 
 class HealthCheck:
@@ -93,7 +105,6 @@ class HealthCheck:
         self._digest = digest
 
     async def __call__(self) -> Health:
-        stalled = self._digest.seconds_since_success() > STALLED_SECONDS
         waiting = None
         state: Literal["ok", "unreachable", "not migrated"] = "ok"
         try:
@@ -108,6 +119,11 @@ class HealthCheck:
             status="ok" if state == "ok" else "unavailable",
             database=state,
             spool="none",
-            digest="stalled" if stalled else "ok",
+            digest=self._digest_state(state),
             chains_waiting=waiting,
         )
+
+    def _digest_state(self, database: str) -> Literal["ok", "waiting", "stalled"]:
+        if database != "ok":
+            return "waiting"
+        return "stalled" if self._digest.seconds_since_success() > STALLED_SECONDS else "ok"

@@ -1,5 +1,6 @@
 """One frozen Struct of settings, read and validated once at start."""
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import AppError
+
+OF_SENDERS = frozenset({"PRODSENTINEL_URL"})
+"""What services that send telemetry read; it means nothing here."""
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -69,6 +73,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
             le=1_073_741_824,
         ),
     ] = 33_554_432
+    max_records: Annotated[
+        int,
+        Meta(description="Most records in one request; more get 413.", ge=1, le=1_000_000),
+    ] = 20_000
     quiet_seconds: Annotated[
         float,
         Meta(description="A chain is settled after this long without a new record.", ge=0, le=600),
@@ -124,11 +132,25 @@ def load_settings(environ: Mapping[str, str], *, directories: tuple[Path, ...] =
     """
     found = next((d / ".env" for d in directories if (d / ".env").is_file()), None)
     merged = {**(dotenv_values(found) if found else {}), **environ}
-    known = {name: merged[name] for name in environment_names().values() if merged.get(name)}
+    names = set(environment_names().values())
+    _refuse_unknown(merged, names)
+    known = {name: merged[name] for name in names if merged.get(name)}
+    for name in ("PRODSENTINEL_LOG_LEVEL", "PRODSENTINEL_LOG_FORMAT"):
+        if value := known.get(name):
+            known[name] = value.lower()
     try:
         return msgspec.convert(known, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidSetting(_explain(error, known)) from error
+
+
+def _refuse_unknown(given: Mapping[str, str | None], names: set[str]) -> None:
+    """A typo would otherwise leave a default in force, and nobody would know."""
+    for name in given:
+        if name.startswith("PRODSENTINEL_") and name not in names | OF_SENDERS:
+            nearest = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise InvalidSetting(f"{name} is not a setting{hint}")
 
 
 def _explain(error: msgspec.ValidationError, known: Mapping[str, str | None]) -> str:
@@ -136,8 +158,15 @@ def _explain(error: msgspec.ValidationError, known: Mapping[str, str | None]) ->
     name = place.rstrip("`")
     if not name:
         return reason
-    description = next(line for variable, line in describe_settings().items() if variable == name)
-    return f"{name}={known[name]!r}: {reason[0].lower()}{reason[1:]}. {description}"
+    return f"{name}={known[name]!r}: {_in_words(reason)}. {describe_settings()[name]}"
+
+
+def _in_words(reason: str) -> str:
+    reason = reason.replace("Expected `int`, got `str`", "it should be a whole number")
+    reason = reason.replace("Expected `float`, got `str`", "it should be a number")
+    for kind in ("`int`", "`float`", "`str`"):
+        reason = reason.replace(f"Expected {kind}", "it should be")
+    return reason
 
 
 def describe_settings() -> dict[str, str]:

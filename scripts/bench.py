@@ -25,6 +25,7 @@ from rich.table import Table
 
 from scripts.benches.frame import Options, Row
 
+WHOLE_FROM = 1000
 NAMES = sorted(
     path.stem
     for path in (Path(__file__).parent / "benches").glob("*.py")
@@ -66,10 +67,17 @@ def _print_table(found: list[Row]) -> None:
     table = Table("name", "value", "unit", "goal", "holds")
     table.columns[1].justify = "right"
     for row in found:
-        value = "not measured" if row.value is None else f"{row.value:,.4g}"
+        value = _number(row.value)
         holds = {True: "yes", False: "NO", None: ""}[row.holds]
         table.add_row(row.name, value, row.unit, row.goal, holds)
     Console(width=max(100, Console().width)).print(table)
+
+
+def _number(value: float | None) -> str:
+    """Four digits that say something, and no exponent."""
+    if value is None:
+        return "not measured"
+    return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:.4g}"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ environment.enter(environment.TEST)
 import subprocess
 import tempfile
 
+import click
+
 DRIFT = """
 import sys, pathlib
 from app.embedded import EmbeddedServer
@@ -28,7 +30,9 @@ finally:
 """
 
 
-def main() -> int:
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run every static check; say what failed."""
     python = sys.executable
     with tempfile.TemporaryDirectory(prefix="prodsentinel-") as data:
         checks = {
@@ -40,7 +44,7 @@ def main() -> int:
         failed = [name for name, command in checks.items() if not _holds(name, command)]
     if failed:
         print(f"check: failed: {', '.join(failed)}")
-    return 1 if failed else 0
+    sys.exit(1 if failed else 0)
 
 
 def _holds(name: str, command: list[str]) -> bool:
@@ -54,4 +58,4 @@ def _holds(name: str, command: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

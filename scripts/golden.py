@@ -8,6 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from scripts import environment
+
+environment.enter(environment.TEST)
+
 import msgspec
 
 from app.signatures import ReportedException, sign_text

@@ -54,13 +54,18 @@ def free_ports(count: int) -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
+def is_free(port: int) -> bool:
+    """Whether nobody listens on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def require_free(port: int) -> None:
     """Raises `StackError` when somebody listens on the port."""
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise StackError(
-                f"port {port} is taken; stop what listens there or choose another with --port"
-            )
+    if not is_free(port):
+        raise StackError(
+            f"port {port} is taken; stop what listens there or choose another with --port"
+        )
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 
 import asyncpg
@@ -25,11 +26,12 @@ import click
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
+from sqlalchemy.engine import make_url
 
-from app.database import asyncpg_dsn
+from app.database import asyncpg_dsn, is_unavailable
 from app.errors import AppError
 from app.settings import Settings, dotenv_directories, load_settings
-from scripts.stack import Stack, StackError, database, free_ports, require_free
+from scripts.stack import Stack, StackError, database, free_ports, is_free, require_free
 
 FAKE_SERVICE_PORTS = [8101, 8102, 8103]
 COUNTS = """
@@ -40,6 +42,7 @@ COUNTS = """
         (SELECT count(*) FROM incidents JOIN matches ON signature_id = root_signature_id
          WHERE status <> 'resolved' AND known_issue_id IS NOT NULL) AS matched
 """
+PLAIN_SECONDS = 30.0
 console = Console()
 
 
@@ -53,13 +56,20 @@ def main(
     *, verify: bool, no_traffic: bool, port: int | None, data: Path | None, database_url: str | None
 ) -> None:
     """Run PostgreSQL, the API, three fake services and their traffic until Ctrl-C."""
-    # A plain kill ends it as tidily as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A plain kill ends it as tidily as Ctrl-C does; and a shell that starts it in the background
+    # has it ignore Ctrl-C.
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.default_int_handler)
     try:
         settings = _settings(port, data, database_url)
         sys.exit(run_verify(settings, data) if verify else run(settings, traffic=not no_traffic))
     except (AppError, StackError) as error:
-        console.print(f"up: {error}", style="red", markup=False, highlight=False)
+        _say(f"up: {error}", style="red")
+        sys.exit(1)
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
+        _say(f"up: PostgreSQL cannot be used: {error}", style="red")
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("stopped")
@@ -88,12 +98,13 @@ def _settings(port: int | None, data: Path | None, database_url: str | None) -> 
 
 def run(settings: Settings, *, traffic: bool) -> int:
     """Everything on its own port, until a signal or until one of the processes ends."""
-    for port in (settings.port, *FAKE_SERVICE_PORTS):
-        require_free(port)
+    require_free(settings.port)
+    ports = FAKE_SERVICE_PORTS if all(map(is_free, FAKE_SERVICE_PORTS)) else free_ports(3)
     data = Path(settings.data_dir)
+    _say("Starting PostgreSQL, the service and three fake services …")
     with database(data, settings.database_url) as url, Stack(data / "logs") as stack:
         api = stack.start_api(url, settings.port)
-        services = stack.start_fake_services(api, FAKE_SERVICE_PORTS)
+        services = stack.start_fake_services(api, ports)
         if traffic:
             stack.start("traffic", "fake_services", "traffic", "--gateway", services["gateway"])
         _print_places(api, services, url, data)
@@ -108,12 +119,18 @@ def _print_places(api: str, services: dict[str, str], url: str, data: Path) -> N
         "API documents": f"{api}/schema",
         "metrics": f"{api}/metrics",
         "fail a checkout": f"curl -X POST {services['gateway']}/checkout/raw-sql-1",
-        "database": url,
+        "and read why": f"curl {api}/api/chains/<the correlation_id it answers>",
+        "other faults": "uuid-json-1, bad-dsn-1, and mystery-1, which no document explains",
+        "database": make_url(url).render_as_string(hide_password=True),
         "logs": str(data / "logs"),
     }
     for name, place in places.items():
-        console.print(f"  {name:<16} {place}", markup=False, highlight=False, soft_wrap=True)
-    console.print()
+        _say(f"  {name:<16} {place}")
+    _say("")
+
+
+def _say(text: str, *, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 async def _watch(stack: Stack, url: str) -> int:
@@ -131,11 +148,11 @@ async def _watch(stack: Stack, url: str) -> int:
 
 
 class _LiveLine:
-    """A line that renews itself on a terminal; elsewhere one line now and then."""
+    """A line that renews itself on a terminal; elsewhere one line every half minute."""
 
     def __init__(self) -> None:
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-        self._last = ""
+        self._due = 0.0
         if self._live:
             self._live.start()
 
@@ -146,9 +163,9 @@ class _LiveLine:
         )
         if self._live:
             self._live.update(Text(text), refresh=True)
-        elif text != self._last:
-            console.print(text, highlight=False)
-        self._last = text
+        elif time.monotonic() >= self._due:
+            _say(text)
+            self._due = time.monotonic() + PLAIN_SECONDS
 
     def close(self) -> None:
         if self._live:
@@ -156,7 +173,7 @@ class _LiveLine:
 
 
 def run_verify(settings: Settings, data: Path | None) -> int:
-    """Start all of it on free ports with a database of its own, and check it end to end."""
+    """Start all of it on free ports, check it end to end, throw an embedded database away."""
     with (
         _verify_directory(data) as directory,
         database(directory, settings.database_url) as url,

@@ -24,12 +24,13 @@ def test_an_empty_value_counts_as_not_set() -> None:
     ("name", "value", "says"),
     [
         ("PRODSENTINEL_PORT", "99999", "<= 65535"),
-        ("PRODSENTINEL_PORT", "http", "expected `int`"),
+        ("PRODSENTINEL_PORT", "http", "it should be a whole number"),
         ("PRODSENTINEL_LOG_LEVEL", "loud", "debug, info, warning or error"),
         ("PRODSENTINEL_POOL_SIZE", "0", ">= 2"),
         ("PRODSENTINEL_QUIET_SECONDS", "-1", ">= 0"),
         ("DATABASE_URL", "mysql://host/db", "postgresql://user:password@host:5432/name"),
         ("DATABASE_URL", "not a url", "postgresql://user:password@host:5432/name"),
+        ("PRODSENTINEL_PROT", "9000", "did you mean PRODSENTINEL_PORT?"),
         ("PRODSENTINEL_CATALOGUE_DIRS", "/nowhere/at/all", "/nowhere/at/all"),
     ],
 )
@@ -41,6 +42,12 @@ def test_a_wrong_setting_is_named_with_what_it_should_look_like(
 
     assert name in str(caught.value)
     assert says in str(caught.value)
+
+
+def test_what_senders_read_is_no_typo_and_words_take_any_case() -> None:
+    found = load_settings({"PRODSENTINEL_URL": "http://x", "PRODSENTINEL_LOG_LEVEL": "INFO"})
+
+    assert found.log_level == "info"
 
 
 def test_a_password_is_never_shown() -> None:

@@ -12,7 +12,7 @@ APP = Path(__file__).resolve().parent.parent / "app"
 ROOMS = (
     "receive", "normalise", "signatures", "store", "catalogue", "correlate", "incidents", "query",
 )  # fmt: skip
-GROUND = {"database", "errors", "metrics", "settings"}
+GROUND = {"database", "errors", "metrics", "settings", "shapes"}
 """What stands below the rooms; it imports none of them."""
 
 OPENS_NOTHING = """

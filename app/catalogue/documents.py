@@ -1,29 +1,49 @@
-"""Markdown documents -> known issues with their provenance. Pure, but for `read_documents`.
+"""Documents that people already have -> known issues with their provenance.
 
-An entry is a heading of level 2 that ends in `{#its-id}`; below it stand `Source:`, `Severity:`
-and `Tags:` lines and the sections Symptoms, Causes, Fix, Lesson, Caution, Affected files, Rules
-and Samples. A broken entry becomes a `Problem`; its neighbours are not touched.
+A section is a known issue when its heading ends in `{#its-id}`, or when its headings and labels
+announce both what was seen (or why) and what to do about it. The innermost such section counts.
+A broken entry becomes a `Problem`; its neighbours are not touched.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
-from app.catalogue.model import Clause, KnownIssue, Problem, Provenance
+from app.catalogue.chain_rules import compile_chain_rule
+from app.catalogue.model import ChainRule, Clause, KnownIssue, Problem, Provenance
+from app.catalogue.prose import phrases_of
+from app.catalogue.reading import (
+    NotADocument,
+    decode_document,
+    with_fences_closed,
+    without_front_matter,
+)
+from app.catalogue.roles import Role, role_of
 from app.catalogue.rules import BrokenRule, compile_clause
+from app.catalogue.sections import Document, Fence, Section, take_apart
 
 DEFAULT_DOCUMENTS: Final = Path(__file__).parent / "documents"
+SUFFIXES: Final = frozenset({".md", ".markdown", ".txt", ".text"})
 SEVERITIES: Final = ("low", "medium", "high", "critical")
-MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 
-_ENTRY: Final = re.compile(r"(?P<title>.*\S)\s*\{#(?P<id>[a-z0-9][a-z0-9-]{0,79})\}\s*").fullmatch
-_REQUIRED: Final = ("symptoms", "causes", "fix", "rules")
+_EXPLICIT: Final = re.compile(r"(.*\S)\s*\{#([a-z0-9][a-z0-9-]{0,79})\}\s*").fullmatch
+_KIND: Final = re.compile(
+    r"^\W*(?:\d+[.)]\s*)?"
+    r"(?:(?:known )?(?:issue|challenge|problem|bug|incident)\s*#?\d*\s*[:.-]\s*)?",
+    re.IGNORECASE,
+)
+_FACT: Final = re.compile(
+    r"[\W_]*(source|severity|priority|tags|labels)[*_\s]*:[*_\s]*(\S.*?)[*_\s]*", re.IGNORECASE
+).fullmatch
+_PRIORITY: Final = re.compile(
+    r"\b(low|medium|high|critical) (?:priority|severity)\b", re.IGNORECASE
+)
+_ITEM: Final = re.compile(r"\s*[-*+] (?:`([^`]+)`.*|(.*\S))\s*").fullmatch
+_T = TypeVar("_T", Clause, ChainRule)
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,45 +62,43 @@ class BrokenEntry(Exception):
         self.reason = reason
 
 
-class _Fence(msgspec.Struct, frozen=True):
-    line: int
-    info: str
-    content: str
+def read_documents(paths: Iterable[Path]) -> Compiled:
+    """The documents at these paths, folders with all below them, compiled together."""
+    return compile_together(
+        [compile_file(path) for path in sorted({f for path in paths for f in files_of(path)})]
+    )
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True):
-    """A heading with what stands below it, up to the next heading of its level or above."""
-
-    title: str
-    level: int
-    path: tuple[str, ...]
-    first_line: int
-    last_line: int
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or every Markdown and text file below a folder."""
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    return [path]
 
 
-def read_documents(directories: Iterable[Path]) -> Compiled:
-    """Every `*.md` below the directories, compiled together: an id may stand in one place only."""
+def compile_file(path: Path) -> Compiled:
+    """One file; what cannot be read at all is a problem of its first line."""
+    try:
+        return compile_document(path.name, decode_document(path.read_bytes()))
+    except (OSError, NotADocument) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        return Compiled(problems=(Problem(document=path.name, line=1, reason=reason),))
+
+
+def compile_together(parts: Iterable[Compiled]) -> Compiled:
+    """Several documents as one catalogue: an id stands for one entry only, the first."""
     issues: dict[str, KnownIssue] = {}
     problems: list[Problem] = []
-    for path in sorted(p for directory in directories for p in directory.rglob("*.md")):
-        try:
-            compiled = compile_document(path.name, _read(path))
-        except (OSError, ValueError) as error:
-            problems.append(Problem(document=path.name, line=1, reason=str(error)))
-            continue
-        problems += compiled.problems
-        for issue in compiled.issues:
-            if issue.known_issue_id in issues:
-                problems.append(_duplicate(issue, issues[issue.known_issue_id]))
-            else:
-                issues[issue.known_issue_id] = issue
+    for part in parts:
+        problems += part.problems
+        for issue in part.issues:
+            first = issues.get(issue.known_issue_id)
+            if first and issue.explicit:
+                problems.append(_duplicate(issue, first))
+                continue
+            named = _with_free_id(issue, issues) if first else issue
+            issues[named.known_issue_id] = named
     return Compiled(issues=tuple(issues.values()), problems=tuple(problems))
-
-
-def _read(path: Path) -> str:
-    if path.stat().st_size > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"larger than {MAX_DOCUMENT_BYTES:,} bytes")
-    return path.read_text(encoding="utf-8")
 
 
 def _duplicate(second: KnownIssue, first: KnownIssue) -> Problem:
@@ -92,152 +110,180 @@ def _duplicate(second: KnownIssue, first: KnownIssue) -> Problem:
     )
 
 
-def compile_document(document: str, text: str) -> Compiled:
-    """The entries of one document. `document` is the file name that provenance shows."""
-    lines = text.splitlines()
-    tokens = MarkdownIt("commonmark").parse(text)
-    sections = _sections(tokens, len(lines))
-    issues: dict[str, KnownIssue] = {}
-    problems = []
-    for section in sections:
-        found = _ENTRY(section.title)
-        if section.level != 2 or not found:  # noqa: PLR2004 - entries are level 2
-            continue
-        try:
-            issue = _Entry(document, lines, tokens, sections, section).compile(**found.groupdict())
-            if issue.known_issue_id in issues:
-                problems.append(_duplicate(issue, issues[issue.known_issue_id]))
-                continue
-            issues[issue.known_issue_id] = issue
-        except BrokenEntry as error:
-            problems.append(Problem(document=document, line=error.line, reason=error.reason))
-    return Compiled(issues=tuple(issues.values()), problems=tuple(problems))
+def _with_free_id(issue: KnownIssue, taken: dict[str, KnownIssue]) -> KnownIssue:
+    """Two documents may both have a section "Timeouts": the second is named after its file too."""
+    stem = _slug(Path(issue.provenance.document).stem)
+    names = (
+        f"{issue.known_issue_id}-{stem}{n}" for n in ("", *(f"-{k}" for k in range(2, 10_000)))
+    )
+    return msgspec.structs.replace(
+        issue, known_issue_id=next(name for name in names if name not in taken)
+    )
 
 
-def _sections(tokens: list[Token], line_count: int) -> list[_Section]:
-    heads = [
-        (int(token.tag[1:]), token.map[0], tokens[i + 1].content)
-        for i, token in enumerate(tokens)
-        if token.type == "heading_open" and token.map and token.level == 0
+def compile_document(name: str, text: str) -> Compiled:
+    """The entries of one document. `name` is the file name that provenance shows."""
+    text, unclosed = with_fences_closed(without_front_matter(text))
+    document = take_apart(name, text)
+    problems = [
+        Problem(document=name, line=line, reason="the fenced block is never closed")
+        for line in unclosed
     ]
-    sections: list[_Section] = []
-    path: list[tuple[int, str]] = []
-    for n, (level, line, title) in enumerate(heads):
-        end = next((below for other, below, _ in heads[n + 1 :] if other <= level), line_count)
-        path = [*(head for head in path if head[0] < level), (level, title)]
-        sections.append(
-            _Section(
-                title=title,
-                level=level,
-                path=tuple(name for _, name in path),
-                first_line=line + 1,
-                last_line=end,
-            )
-        )
-    return sections
+    issues = []
+    for section in _entry_sections(document):
+        try:
+            issues.append(_Entry(document, section).compile())
+        except BrokenEntry as error:
+            problems.append(Problem(document=name, line=error.line, reason=error.reason))
+    found = compile_together([Compiled(issues=tuple(issues))])
+    return Compiled(issues=found.issues, problems=(*problems, *found.problems))
+
+
+def _entry_sections(document: Document) -> Iterator[Section]:
+    candidates = [s for s in document.sections if _EXPLICIT(s.title) or _is_issue(s)]
+    for section in candidates:
+        inner = (s for s in candidates if s is not section and section.holds(s.span.first))
+        if _EXPLICIT(section.title) or not any(inner):
+            yield section
+
+
+def _is_issue(section: Section) -> bool:
+    seen = section.parts.keys() & {Role.SYMPTOMS, Role.CAUSES}
+    return role_of(section.title) is None and bool(seen) and Role.FIX in section.parts
 
 
 class _Entry:
     """One entry being compiled."""
 
-    def __init__(
-        self,
-        document: str,
-        lines: list[str],
-        tokens: list[Token],
-        sections: list[_Section],
-        head: _Section,
-    ) -> None:
+    def __init__(self, document: Document, section: Section) -> None:
         self.document = document
-        self.lines = lines
-        self.head = head
-        inside = [s for s in sections if head.first_line < s.first_line <= head.last_line]
-        self.parts = {s.title.strip().lower(): s for s in inside if s.level == head.level + 1}
-        self.preamble_end = min((s.first_line - 1 for s in inside), default=head.last_line)
-        self.fences = [
-            _Fence(token.map[0] + 1, token.info.strip(), token.content)
-            for token in tokens
-            if token.type == "fence"
-            and token.map
-            and head.first_line <= token.map[0] < head.last_line
-        ]
+        self.section = section
+        self.fences = [fence for fence in document.fences if section.holds(fence.line - 1)]
 
-    def compile(self, *, title: str, id: str) -> KnownIssue:  # noqa: A002 - the pattern's group
-        for name in _REQUIRED:
-            if name not in self.parts:
-                raise BrokenEntry(
-                    self.head.first_line, f"{id}: the section '### {name.capitalize()}' is missing"
-                )
+    def compile(self) -> KnownIssue:
+        explicit = _EXPLICIT(self.section.title)
+        title = explicit[1] if explicit else _KIND.sub("", self.section.title)
+        name = explicit[2] if explicit else _slug(title)
+        if explicit:
+            self.require_parts(name)
         facts = self.facts()
         return KnownIssue(
-            known_issue_id=id,
+            known_issue_id=name,
+            explicit=bool(explicit),
             title=title,
-            symptoms=self.text("symptoms"),
-            causes=self.text("causes"),
-            fix=self.text("fix"),
-            lesson=self.text("lesson"),
-            caution=self.text("caution"),
-            severity=self.severity(facts.get("severity")),
+            symptoms=self.text(Role.SYMPTOMS),
+            causes=self.text(Role.CAUSES),
+            fix=self.text(Role.FIX),
+            lesson=self.text(Role.LESSON),
+            caution=self.text(Role.CAUTION),
+            severity=self.severity(facts, explicit=bool(explicit)),
             tags=tuple(tag.strip() for tag in facts.get("tags", "").split(",") if tag.strip()),
-            affected_files=self.items("affected files"),
+            affected_files=self.files(),
             rules=self.rules(),
+            chain_rules=tuple(self.decoded("yaml chain-rule", ChainRule)),
+            phrases=phrases_of(self.document, self.section),
             samples=self.samples("text sample"),
             near_misses=self.samples("text near-miss"),
             provenance=self.provenance(facts.get("source", "")),
         )
 
+    def require_parts(self, name: str) -> None:
+        for role in (Role.SYMPTOMS, Role.CAUSES, Role.FIX):
+            if role not in self.section.parts:
+                raise BrokenEntry(
+                    self.section.span.first,
+                    f"{name}: the section '### {role.capitalize()}' is missing",
+                )
+
     def facts(self) -> dict[str, str]:
-        """The `Name: value` lines between the heading and the first section."""
-        pairs = (
-            line.partition(":") for line in self.lines[self.head.first_line : self.preamble_end]
-        )
-        return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
+        """The `Severity: high` lines, wherever they stand outside the prose."""
+        spans = (self.section.preamble, *self.section.parts.get(Role.ASIDE, ()))
+        lines = (line for s in spans for line in self.document.lines[s.first - 1 : s.last])
+        found = (match for line in lines if (match := _FACT(line)))
+        same = {"priority": "severity", "labels": "tags"}
+        return {same.get(m[1].lower(), m[1].lower()): m[2].strip() for m in found}
 
-    def text(self, name: str) -> str:
-        part = self.parts.get(name)
-        return "\n".join(self.lines[part.first_line : part.last_line]).strip() if part else ""
+    def text(self, role: Role) -> str:
+        return _without_label(self.document.text(*self.section.parts.get(role, ())), role)
 
-    def items(self, name: str) -> tuple[str, ...]:
-        lines = (line.strip() for line in self.text(name).splitlines())
-        return tuple(line[1:].strip().strip("`") for line in lines if line[:1] in ("-", "*"))
+    def files(self) -> tuple[str, ...]:
+        """The items of the list; of `code` with a remark, the code."""
+        items = (_ITEM(line) for line in self.text(Role.FILES).splitlines())
+        return tuple(item[1] or item[2] for item in items if item)
 
-    def severity(self, value: str | None) -> str | None:
-        if value is not None and value.lower() not in SEVERITIES:
+    def severity(self, facts: dict[str, str], *, explicit: bool) -> str | None:
+        value = facts.get("severity", "").lower()
+        if value in SEVERITIES:
+            return value
+        if value and explicit:
             raise BrokenEntry(
-                self.head.first_line, f"severity {value!r} is none of {', '.join(SEVERITIES)}"
+                self.section.span.first, f"severity {value!r} is none of {', '.join(SEVERITIES)}"
             )
-        return value.lower() if value else None
+        # A TODO list sorts by heading: "High Priority" stands above the entry.
+        above = (_PRIORITY.search(title) for title in reversed(self.section.path[:-1]))
+        return next((found[1].lower() for found in above if found), None)
 
-    def rules(self) -> Clause:
-        fences = [fence for fence in self.fences if fence.info == "yaml rule"]
-        if not fences:
-            raise BrokenEntry(
-                self.parts["rules"].first_line, "no fenced block ```yaml rule stands under Rules"
-            )
-        clauses = tuple(_clause(fence) for fence in fences)
-        return clauses[0] if len(clauses) == 1 else Clause(any=clauses)
+    def rules(self) -> Clause | None:
+        clauses = tuple(self.decoded("yaml rule", Clause))
+        return Clause(any=clauses) if len(clauses) > 1 else next(iter(clauses), None)
+
+    def decoded(self, info: str, shape: type[_T]) -> Iterator[_T]:
+        for fence in self.fences:
+            if fence.info == info:
+                yield _decoded(fence, shape)
 
     def samples(self, info: str) -> tuple[str, ...]:
         return tuple(f.content.rstrip("\n") for f in self.fences if f.info == info)
 
     def provenance(self, origin: str) -> Provenance:
-        own = self.lines[self.head.first_line - 1 : self.head.last_line]
-        while own and not own[-1].strip():
-            own = own[:-1]
+        span = self.section.span
+        own = list(self.document.lines[span.first - 1 : span.last])
+        while own and not own[-1].strip("-*_ "):
+            own.pop()
         return Provenance(
-            document=self.document,
-            heading_path=(*self.head.path[:-1], _ENTRY(self.head.title)["title"]),  # type: ignore[index]
-            first_line=self.head.first_line,
-            last_line=self.head.first_line + len(own) - 1,
+            document=self.document.name,
+            heading_path=tuple(_without_id(title) for title in self.section.path),
+            first_line=span.first,
+            last_line=span.first + len(own) - 1,
             content_hash=hashlib.sha256("\n".join(own).encode()).hexdigest(),
             origin=origin,
         )
 
 
-def _clause(fence: _Fence) -> Clause:
+def _decoded(fence: Fence, shape: type[_T]) -> _T:
     try:
-        clause = msgspec.yaml.decode(fence.content, type=Clause)
-        compile_clause(clause)
+        rule = msgspec.yaml.decode(fence.content, type=shape)
+        _check(rule)
     except (msgspec.MsgspecError, BrokenRule, ValueError) as error:
-        raise BrokenEntry(fence.line, f"the rule cannot be used: {error}") from error
-    return clause
+        raise BrokenEntry(fence.line - 1, f"the rule cannot be used: {error}") from error
+    return rule
+
+
+def _check(rule: Any) -> None:
+    if isinstance(rule, Clause):
+        compile_clause(rule)
+    else:
+        compile_chain_rule(rule)
+
+
+def _without_id(title: str) -> str:
+    explicit = _EXPLICIT(title)
+    return explicit[1] if explicit else title
+
+
+_LABEL: Final = re.compile(
+    r"(?:\*\*([^*\n]{2,60})\*\*:?|([A-Za-z][A-Za-z ]{2,40}):(?=\s|$))[ \t]*"
+).match
+
+
+def _without_label(text: str, role: Role) -> str:
+    """`**Problem**: words` -> `words`, when the label says no more than the part's own name."""
+    found = _LABEL(text)
+    if found and ":" in found[0] and role_of(found[1] or found[2]) is role:
+        return text[found.end() :].strip("\n")
+    return text
+
+
+def _slug(title: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    return words[:80].strip("-") or "entry"

@@ -1,35 +1,128 @@
-"""Errors held against the catalogue. Speaks only when a rule of an entry holds."""
+"""Errors held against the catalogue. Speaks when a rule or a quoted error holds, else not.
+
+| tier | what held | score |
+|---|---|---|
+| exact | a rule that the entry's author wrote | 0.98 |
+| probable | rules borrowed from the default entry about the same failure | 0.93 |
+| probable | an error text that the document quotes | 0.85 |
+| suggested | nothing; words in common. Only when asked for | below 0.5 |
+
+A score is the share of matches of its kind that were right on the labelled set, in
+`tests/catalogue/labelled`; `scripts/bench.py matching` measures it again.
+"""
 
 import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from app.catalogue.model import KnownIssue, Match, Tier
+import msgspec
+
+from app.catalogue.alignment import Lexicon
+from app.catalogue.gates import Gate, Gates, gate_of, haystack_of
+from app.catalogue.model import Evidence, KnownIssue, Match, Tier
+from app.catalogue.quotes import compile_phrase
 from app.catalogue.rules import Predicate, Subject, compile_clause
+from app.catalogue.suggestions import Suggestions
 from app.normalise.record import Frame, ReportedException
 from app.signatures.reading import read_error
 
-MATCHER_VERSION: Final = "1"
+MATCHER_VERSION: Final = "2"
+EXACT_SCORE: Final = 0.98
+BORROWED_SCORE: Final = 0.93
+QUOTED_SCORE: Final = 0.85
+
+
+class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which an entry may match."""
+
+    issue: KnownIssue
+    tier: Tier
+    score: float
+    holds: Predicate
+    gate: Gate
+    borrowed_from: str = ""
 
 
 class Matcher:
-    """The catalogue, compiled once; immutable afterwards."""
+    """A catalogue, compiled once; immutable afterwards."""
 
-    def __init__(self, issues: Iterable[KnownIssue]) -> None:
+    def __init__(self, issues: Iterable[KnownIssue], lexicon: Lexicon | None = None) -> None:
         self.issues = {issue.known_issue_id: issue for issue in issues}
-        self._predicates: list[tuple[str, Predicate]] = [
-            (issue.known_issue_id, compile_clause(issue.rules)) for issue in self.issues.values()
-        ]
+        self._candidates = list(_candidates(list(self.issues.values()), lexicon))
+        self._gates = Gates((n, one.gate) for n, one in enumerate(self._candidates))
+        self._suggestions = Suggestions(self.issues.values())
         self.catalogue_hash = _hash(self.issues.values())
 
-    def match(self, subject: Subject) -> list[Match]:
-        """The entries that explain this error, the most specific first; often none."""
-        found = [
-            Match(known_issue_id=name, tier=Tier.EXACT, score=1.0, evidence=evidence)
-            for name, predicate in self._predicates
-            if (evidence := predicate(subject)) is not None
-        ]
-        return sorted(found, key=lambda match: (-_specificity(match), match.known_issue_id))
+    def match(self, subject: Subject, *, suggest: bool = False) -> list[Match]:
+        """The entries that explain this error, the surest and most specific first; often none.
+
+        With `suggest`, and when none does, up to three entries with words in common.
+        """
+        opened = self._gates.opened_by(haystack_of(subject))
+        best: dict[str, Match] = {}
+        for candidate in map(self._candidates.__getitem__, sorted(opened)):
+            name = candidate.issue.known_issue_id
+            known = best.get(name)
+            if known and known.score >= candidate.score:
+                continue
+            if (evidence := candidate.holds(subject)) is not None:
+                best[name] = Match(
+                    known_issue_id=name,
+                    tier=candidate.tier,
+                    score=candidate.score,
+                    evidence=tuple(_placed(one, subject) for one in evidence),
+                    borrowed_from=candidate.borrowed_from,
+                )
+        ranked = sorted(best.values(), key=lambda m: (-m.score, -_specificity(m), m.known_issue_id))
+        if not ranked and suggest:
+            return self._suggestions.for_subject(subject)
+        return [*ranked[:1], *(_with_reason(match, ranked[0]) for match in ranked[1:])]
+
+
+def _candidates(issues: list[KnownIssue], lexicon: Lexicon | None) -> Iterable[_Candidate]:
+    without = [issue for issue in issues if issue.rules is None]
+    borrowed = lexicon.counterparts(without) if lexicon and without else {}
+    for issue in issues:
+        if issue.rules:
+            yield _by_rules(issue, issue, tier=Tier.EXACT, score=EXACT_SCORE)
+            continue
+        if origin := borrowed.get(issue.known_issue_id):
+            # What libraries are known to print beats a quotation from memory.
+            yield _by_rules(issue, origin, tier=Tier.PROBABLE, score=BORROWED_SCORE)
+            continue
+        for compiled in filter(None, map(compile_phrase, issue.phrases)):
+            holds, gate = compiled
+            yield _Candidate(
+                issue=issue, tier=Tier.PROBABLE, score=QUOTED_SCORE, holds=holds, gate=gate
+            )
+
+
+def _by_rules(issue: KnownIssue, owner: KnownIssue, *, tier: Tier, score: float) -> _Candidate:
+    assert owner.rules is not None  # noqa: S101 - both callers asked
+    return _Candidate(
+        issue=issue,
+        tier=tier,
+        score=score,
+        holds=compile_clause(owner.rules),
+        gate=gate_of(owner.rules),
+        borrowed_from="" if owner is issue else owner.known_issue_id,
+    )
+
+
+def _placed(evidence: Evidence, subject: Subject) -> Evidence:
+    start = subject.text.find(evidence.quote) if evidence.quote else -1
+    return msgspec.structs.replace(evidence, start=start)
+
+
+def _with_reason(match: Match, first: Match) -> Match:
+    if match.score < first.score:
+        why = f"{match.tier} is less sure than {first.tier}"
+    else:
+        why = (
+            f"less specific: it accounts for {_specificity(match)} characters of the error, "
+            f"{first.known_issue_id} for {_specificity(first)}"
+        )
+    return msgspec.structs.replace(match, lost=why)
 
 
 def _specificity(match: Match) -> int:
@@ -48,6 +141,7 @@ def subject_of(
     *,
     service: str = "",
     level: str = "",
+    release: str = "",
     attributes: dict[str, Any] | None = None,
 ) -> Subject:
     """An error as rules see it, read out of what a sender or a person gave."""
@@ -56,6 +150,7 @@ def subject_of(
         text=_whole_text(message, exception),
         service=service,
         level=level,
+        release=release,
         attributes=attributes or {},
     )
 

@@ -36,6 +36,8 @@ class Clause(
     """Substrings of lines of the error text, in this order, each on a later line."""
     service: str = ""
     level: str = ""
+    release: str = ""
+    """Version specifiers (PEP 440), such as `>=2.0,<3`; a record without a release may be any."""
     attribute: dict[str, str] = {}
     """Attributes of the record by name, compared as text; `*` stands for any value."""
     any: tuple["Clause", ...] = ()
@@ -79,6 +81,13 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """The document and heading it was drawn from, as the entry itself says."""
 
 
+class Phrase(msgspec.Struct, frozen=True, kw_only=True):
+    """An error text that a document quotes, and the line where it does."""
+
+    text: str
+    line: int
+
+
 class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     """A catalogue entry. Texts are Markdown."""
 
@@ -88,12 +97,17 @@ class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     causes: str
     fix: str
     provenance: Provenance
-    rules: Clause
+    explicit: bool = True
+    """Its author named it `{#id}`; otherwise the name was made from the title."""
+    rules: Clause | None = None
+    """None: it is found by its prose alone."""
+    chain_rules: tuple[ChainRule, ...] = ()
     lesson: str = ""
     caution: str = ""
     severity: str | None = None
     tags: tuple[str, ...] = ()
     affected_files: tuple[str, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
     samples: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
 
@@ -111,6 +125,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     clause: str
     quote: str
+    line: int = 0
+    """The line of the entry's document that says so, when it is a quoted phrase."""
+    start: int = -1
+    """Where the quote begins in the error text, in characters; -1 when it is not part of it."""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,3 +138,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     tier: Tier
     score: float
     evidence: tuple[Evidence, ...]
+    borrowed_from: str = ""
+    """The default entry whose rules held, when the entry itself has none."""
+    lost: str = ""
+    """Why a match that is not the first is not the first."""

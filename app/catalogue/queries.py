@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, func, null, or_, select, text, update
+from sqlalchemy import func, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -88,7 +88,10 @@ def _row(issue: KnownIssue, version: int) -> dict[str, Any]:
         "lesson": issue.lesson,
         "caution": issue.caution,
         "affected_files": list(issue.affected_files),
-        "rules": msgspec.to_builtins(issue.rules),
+        "rules": {
+            "signature": msgspec.to_builtins(issue.rules),
+            "chain": msgspec.to_builtins(issue.chain_rules),
+        },
         "origin": place.origin,
         "document": place.document,
         "heading_path": list(place.heading_path),
@@ -108,19 +111,14 @@ async def unmatched_signatures(
     session: AsyncSession,
     *,
     catalogue_hash: str,
-    limit: int,
+    limit: int | None,
     among: Iterable[str] | None = None,
 ) -> list[tuple[str, dict[str, Any]]]:
     """Signatures, with their samples, not yet held against this catalogue."""
     query = (
         select(signatures.c.signature_id, signatures.c.sample)
         .outerjoin(matches, matches.c.signature_id == signatures.c.signature_id)
-        .where(
-            or_(
-                matches.c.signature_id.is_(None),
-                and_(matches.c.catalogue_hash != catalogue_hash),
-            )
-        )
+        .where(or_(matches.c.signature_id.is_(None), matches.c.catalogue_hash != catalogue_hash))
         .order_by(signatures.c.signature_id)
         .limit(limit)
     )

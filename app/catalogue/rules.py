@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 import re2
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 from app.catalogue.model import Clause, Evidence
 from app.signatures.model import ErrorReport, RaisedError
@@ -24,6 +26,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the sender wrote of it: message, exception, stack."""
     service: str = ""
     level: str = ""
+    release: str = ""
     attributes: dict[str, Any] = {}
 
 
@@ -141,6 +144,24 @@ def _on(
     return make
 
 
+def _release(clause: Clause) -> Predicate:
+    try:
+        wanted = SpecifierSet(clause.release, prereleases=True)
+    except InvalidSpecifier as error:
+        raise BrokenRule(f"release: {error}") from error
+
+    def holds(subject: Subject) -> tuple[Evidence, ...] | None:
+        try:
+            version = Version(subject.release)
+        except InvalidVersion:
+            return ()
+        if version not in wanted:
+            return None
+        return (Evidence(clause=f"release: {clause.release}", quote=subject.release),)
+
+    return holds
+
+
 def _attribute(clause: Clause) -> Predicate:
     def holds(subject: Subject) -> tuple[Evidence, ...] | None:
         evidence = []
@@ -204,6 +225,7 @@ _MAKERS: Final[tuple[tuple[Callable[[Clause], Predicate], tuple[str, ...]], ...]
     (_on("level", lambda s: s.level, _equal), ("level",)),
     (_raised, ("exception", "message", "message_re2")),
     (_on("text", lambda s: s.text, _substring), ("text",)),
+    (_release, ("release",)),
     (_attribute, ("attribute",)),
     (_lines, ("lines",)),
     (_frame, ("frame",)),

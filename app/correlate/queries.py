@@ -1,78 +1,87 @@
 """Every statement of the correlate room, by name."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.correlate.chain import Link
 
-# Taken marks are gone with the transaction that digests them: a crash gives them back.
+# One replica digests at a time: two would only wait for each other's incidents.
+_TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('prodsentinel.digest'))")
+
 # A chain that never falls silent is digested all the same after ten quiet times.
-_TAKE_SETTLED = text("""
-    WITH settled AS (
-        SELECT correlation_id
-        FROM chain_marks
-        GROUP BY correlation_id
-        HAVING max(marked_at) <= now() - make_interval(secs => :quiet)
-            OR min(marked_at) <= now() - make_interval(secs => :quiet * 10)
-        ORDER BY min(marked_at)
-        LIMIT :limit
-    ), taken AS (
-        SELECT correlation_id, mark_id
-        FROM chain_marks JOIN settled USING (correlation_id)
-        FOR UPDATE OF chain_marks SKIP LOCKED
-    )
-    DELETE FROM chain_marks USING taken
-    WHERE chain_marks.correlation_id = taken.correlation_id
-        AND chain_marks.mark_id = taken.mark_id
-    RETURNING chain_marks.correlation_id
+_SETTLED = text("""
+    SELECT correlation_id
+    FROM chain_marks
+    GROUP BY correlation_id
+    HAVING max(marked_at) <= now() - make_interval(secs => :quiet)
+        OR min(marked_at) <= now() - make_interval(secs => :quiet * 10)
+    ORDER BY min(marked_at)
+    LIMIT :limit
 """)
 
-# Two replicas may hold marks of one chain: the later one must read after the earlier committed.
-_LOCK_CHAINS = text("""
-    SELECT pg_advisory_xact_lock(hashtextextended(correlation_id, 1))
-    FROM (SELECT unnest(CAST(:chains AS text[])) AS correlation_id ORDER BY 1) AS sorted
-""")
+# Gone with the transaction that digests them: a crash gives them back. A mark that comes after
+# this statement stays, and has the chain digested again.
+_TAKE_MARKS = text("DELETE FROM chain_marks WHERE correlation_id = ANY(:chains)")
 
-_LINKS = text("""
+_COLUMNS = """
+    correlation_id, occurred_at, received_at, record_id, service, environment, release, instance,
+    sequence, span_id, parent_span_id, signature_id
+"""
+_LINKS = """
     SELECT link.*
     FROM unnest(CAST(:chains AS text[])) AS wanted (chain_id)
     CROSS JOIN LATERAL (
-        SELECT correlation_id, occurred_at, record_id, service, level::text AS level,
-            environment, release, instance, sequence, span_id, parent_span_id, signature_id
+        SELECT {columns}
         FROM log_records
-        WHERE correlation_id = wanted.chain_id
+        WHERE correlation_id = wanted.chain_id {condition}
         ORDER BY occurred_at, record_id
         LIMIT :most
     ) AS link
-""")
+"""
+_FIRST_LINKS = text(_LINKS.format(columns=_COLUMNS, condition=""))
+_FIRST_ERRORS = text(_LINKS.format(columns=_COLUMNS, condition="AND signature_id IS NOT NULL"))
 
 _WAITING = text("SELECT count(*) FROM (SELECT FROM chain_marks LIMIT 100000) AS marks")
 
 
-async def take_settled_chains(
-    session: AsyncSession, *, quiet_seconds: float, limit: int
-) -> list[str]:
-    """Failing chains to digest now, sorted; this transaction owns them until it ends."""
-    rows = await session.execute(_TAKE_SETTLED, {"quiet": quiet_seconds, "limit": limit})
-    chains = sorted(set(rows.scalars()))
-    await session.execute(_LOCK_CHAINS, {"chains": chains})
-    return chains
+async def settled_chains(session: AsyncSession, *, quiet_seconds: float, limit: int) -> list[str]:
+    """Failing chains to digest now, the longest waiting first; none while another replica does."""
+    if not (await session.execute(_TAKE_TURN)).scalar_one():
+        return []
+    rows = await session.execute(_SETTLED, {"quiet": quiet_seconds, "limit": limit})
+    return list(rows.scalars())
+
+
+async def take_marks(session: AsyncSession, chains: Sequence[str]) -> None:
+    """These chains are digested by this transaction."""
+    await session.execute(_TAKE_MARKS, {"chains": list(chains)})
 
 
 async def links_of(
     session: AsyncSession, chains: Sequence[str], *, most: int
 ) -> dict[str, list[Link]]:
-    """The first `most` records of each chain."""
-    found: dict[str, list[Link]] = {chain: [] for chain in chains}
-    rows = await session.execute(_LINKS, {"chains": list(chains), "most": most})
+    """The first `most` records of each chain; of a longer one, also its first `most` errors."""
+    found: dict[str, dict[Any, Link]] = {chain: {} for chain in chains}
+    await _read_links(session, _FIRST_LINKS, chains, most, found)
+    if longer := [chain for chain, links in found.items() if len(links) >= most]:
+        await _read_links(session, _FIRST_ERRORS, longer, most, found)
+    return {chain: list(links.values()) for chain, links in found.items()}
+
+
+async def _read_links(
+    session: AsyncSession,
+    statement: Any,
+    chains: Sequence[str],
+    most: int,
+    found: dict[str, dict[Any, Link]],
+) -> None:
+    rows = await session.execute(statement, {"chains": list(chains), "most": most})
     for row in rows.mappings():
-        found[row["correlation_id"]].append(
-            msgspec.convert({k: v for k, v in row.items() if k != "correlation_id"}, Link)
-        )
-    return found
+        values = {name: row[name] for name in Link.__struct_fields__}
+        found[row["correlation_id"]][row["record_id"], row["occurred_at"]] = Link(**values)
 
 
 async def marks_waiting(session: AsyncSession) -> int:

@@ -1,13 +1,12 @@
 """The background stage: settled chains -> root cause -> match -> incident.
 
 Its work stands in the database (`chain_marks`) and is taken in the transaction that does it, so
-a crash loses nothing and replicas share the work.
+a crash loses nothing. One replica digests at a time; when it dies, the next one goes on.
 """
 
 import asyncio
 import time
 from collections.abc import Iterable
-from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
@@ -18,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import metrics
 from app.catalogue.matcher import Matcher
-from app.catalogue.matching import match_signatures
+from app.catalogue.matching import Tally, match_signatures
 from app.correlate.chain import Chain, Link, correlate
-from app.correlate.queries import links_of, take_settled_chains
+from app.correlate.queries import links_of, settled_chains, take_marks
 from app.database import Database, DatabaseUnavailable
 from app.incidents import queries
 from app.settings import Settings
@@ -32,7 +31,7 @@ GAUGE_SECONDS: Final = 5.0
 
 
 class Digested(msgspec.Struct, frozen=True, kw_only=True):
-    """A chain and its contribution to an incident."""
+    """A chain and its root."""
 
     correlation_id: str
     chain: Chain
@@ -40,116 +39,150 @@ class Digested(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def signature_id(self) -> str:
-        assert self.root.signature_id is not None  # noqa: S101 - a root is an error
-        return self.root.signature_id
+        return self.root.signature_id or ""
 
     @property
     def records(self) -> int:
         return len(self.chain.links)
 
-    @property
-    def first_at(self) -> datetime:
-        return self.chain.links[0].occurred_at
 
-    @property
-    def last_at(self) -> datetime:
-        return self.chain.links[-1].occurred_at
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """What one transaction of the digest did; told to metrics and log once it is committed."""
+
+    chains: int = 0
+    opened: tuple[tuple[UUID, str], ...] = ()
+    """Incident and root signature."""
+    matched: Tally = Tally()
 
 
 async def digest_round(database: Database, matcher: Matcher, settings: Settings) -> int:
-    """Digest the chains that are settled now, in one transaction; how many there were."""
+    """Digest the chains that are settled now; how many there were.
+
+    One chain that cannot be digested must not hold up the others: when a round fails, its
+    chains go one by one, and those that fail are set aside until a further record marks them.
+    """
+    try:
+        return await _digest(database, matcher, settings)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the next lines find whose it is
+        log.warning("digest_goes_one_by_one", reason=repr(error))
+    done = 0
     async with database.session() as session:
-        names = await take_settled_chains(
+        names = await settled_chains(
             session, quiet_seconds=settings.quiet_seconds, limit=CHAINS_A_ROUND
         )
+    for name in names:
+        try:
+            done += await _digest(database, matcher, settings, only=name)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            metrics.DIGEST_FAILURES.inc()
+            log.exception("chain_set_aside", chain=name)
+            async with database.session() as session:
+                await take_marks(session, [name])
+    return done
+
+
+async def _digest(
+    database: Database, matcher: Matcher, settings: Settings, *, only: str | None = None
+) -> int:
+    async with database.session() as session:
+        names = await settled_chains(
+            session, quiet_seconds=settings.quiet_seconds, limit=CHAINS_A_ROUND
+        )
+        if only is not None:
+            names = [name for name in names if name == only]
         if not names:
             return 0
-        links = await links_of(session, names, most=settings.max_chain_records)
-        digested = _correlate_all(links)
-        await _extend_incidents(session, digested)
-        seen = {signature for item in digested for signature in _signatures(item)}
-        await match_signatures(session, matcher, among=seen)
-    metrics.CHAINS_DIGESTED.inc(len(digested))
+        done = await _digest_chains(session, matcher, names, most=settings.max_chain_records)
+    _tell(done)
     return len(names)
 
 
-def _correlate_all(links: dict[str, list[Link]]) -> list[Digested]:
-    chains = ((name, correlate(records)) for name, records in links.items())
-    return [
-        Digested(correlation_id=name, chain=chain, root=chain.root)
-        for name, chain in chains
-        if chain.root
-    ]
+async def _digest_chains(
+    session: AsyncSession, matcher: Matcher, names: list[str], *, most: int
+) -> Round:
+    await take_marks(session, names)
+    digested = [item async for item in _correlated(await links_of(session, names, most=most))]
+    opened = await _extend_incidents(session, digested)
+    seen = {name for item in digested for name in (item.signature_id, *item.chain.symptoms)}
+    matched = await match_signatures(session, matcher, among=seen)
+    return Round(chains=len(digested), opened=opened, matched=matched)
 
 
-def _signatures(item: Digested) -> tuple[str, ...]:
-    return (item.signature_id, *item.chain.symptoms)
+async def _correlated(links: dict[str, list[Link]]) -> Any:
+    for name, records in links.items():
+        await asyncio.sleep(0)  # a round of long chains must not hold up the requests
+        chain = correlate(records)
+        if chain.root:
+            yield Digested(correlation_id=name, chain=chain, root=chain.root)
 
 
-async def _extend_incidents(session: AsyncSession, digested: list[Digested]) -> None:
+def _tell(done: Round) -> None:
+    metrics.CHAINS_DIGESTED.inc(done.chains)
+    metrics.INCIDENTS_OPENED.inc(len(done.opened))
+    done.matched.tell()
+    for incident_id, signature_id in done.opened:
+        log.info("incident_opened", incident_id=str(incident_id), signature=signature_id)
+
+
+async def _extend_incidents(
+    session: AsyncSession, digested: list[Digested]
+) -> tuple[tuple[UUID, str], ...]:
     if not digested:
-        return
+        return ()
     before = await queries.digested_before(session, [item.correlation_id for item in digested])
     homes: dict[str, UUID] = {}
     fresh: list[Digested] = []
-    for item in sorted(digested, key=_by_signature):
+    for item in digested:
         known = before.get(item.correlation_id)
         if known and known.root_signature_id == item.signature_id:
             homes[item.correlation_id] = known.incident_id
-            await queries.adjust_incident(session, _change(item, known))
+            await queries.extend_incident(session, known.incident_id, _late(item, known))
             continue
         if known:
             await queries.leave_incident(session, known.incident_id, records=known.records)
         fresh.append(item)
-    # Sorted by signature: replicas that extend the same incidents lock them in the same order.
-    for _, group in groupby(fresh, key=_by_signature):
-        homes |= await _extend(session, list(group))
-    await queries.save_digested(
-        session, [_chain_row(item, homes[item.correlation_id]) for item in digested]
-    )
+    opened = []
+    fresh.sort(key=lambda item: item.signature_id)
+    for signature_id, group in groupby(fresh, key=lambda item: item.signature_id):
+        chains = list(group)
+        incident_id, is_new = await queries.extend_open_incident(
+            session, signature_id, _contribution(chains)
+        )
+        homes |= {item.correlation_id: incident_id for item in chains}
+        opened += [(incident_id, signature_id)] if is_new else []
+    rows = [_chain_row(item, homes[item.correlation_id]) for item in digested]
+    await queries.save_digested(session, rows)
+    return tuple(opened)
 
 
-def _by_signature(item: Digested) -> str:
-    return item.signature_id
+def _contribution(chains: list[Digested]) -> dict[str, Any]:
+    """What these chains add to an incident."""
+    return {
+        "services": _distinct(name for item in chains for name in item.chain.services),
+        "environments": _distinct(link.environment for i in chains for link in i.chain.links),
+        "releases": _distinct(link.release for i in chains for link in i.chain.links),
+        "first_seen": min(item.root.seen_at for item in chains),
+        "last_seen": max(item.root.seen_at for item in chains),
+        "chains": len(chains),
+        "records": sum(item.records for item in chains),
+    }
 
 
-async def _extend(session: AsyncSession, group: list[Digested]) -> dict[str, UUID]:
-    """One statement for all chains of one root signature."""
-    incident_id, is_new = await queries.extend_open_incident(
-        session,
-        {
-            "root_signature_id": group[0].signature_id,
-            "services": _distinct(s for item in group for s in item.chain.services),
-            "environments": _distinct(k.environment for i in group for k in i.chain.links),
-            "releases": _distinct(link.release for i in group for link in i.chain.links),
-            "first_seen": min(item.root.occurred_at for item in group),
-            "last_seen": max(item.root.occurred_at for item in group),
-            "chains": len(group),
-            "records": sum(item.records for item in group),
-        },
-    )
-    if is_new:
-        metrics.INCIDENTS_OPENED.inc()
-        log.info("incident_opened", incident_id=str(incident_id), signature=group[0].signature_id)
-    return {item.correlation_id: incident_id for item in group}
+def _late(item: Digested, known: Any) -> dict[str, Any]:
+    """What late records add for a chain that the incident counts already."""
+    return {**_contribution([item]), "chains": 0, "records": item.records - known.records}
 
 
 def _distinct(values: Iterable[str | None]) -> list[str]:
     return sorted({value for value in values if value})
 
 
-def _change(item: Digested, known: Any) -> dict[str, Any]:
-    """Late records of a chain that an incident counts already."""
-    return {
-        "incident_id": known.incident_id,
-        "services": list(item.chain.services),
-        "last_seen": item.root.occurred_at,
-        "chains": 0,
-        "records": item.records - known.records,
-    }
-
-
 def _chain_row(item: Digested, incident_id: UUID) -> dict[str, Any]:
+    links = item.chain.links
     return {
         "correlation_id": item.correlation_id,
         "incident_id": incident_id,
@@ -159,9 +192,9 @@ def _chain_row(item: Digested, incident_id: UUID) -> dict[str, Any]:
         "symptoms": list(item.chain.symptoms),
         "services": list(item.chain.services),
         "records": item.records,
-        "errors": sum(link.is_error for link in item.chain.links),
-        "first_at": item.first_at,
-        "last_at": item.last_at,
+        "errors": sum(link.is_error for link in links),
+        "first_at": links[0].occurred_at,
+        "last_at": links[-1].occurred_at,
     }
 
 
@@ -173,7 +206,7 @@ class Digest:
         self._matcher = matcher
         self._settings = settings
         self._last_success = time.monotonic()
-        self._gauged = 0.0
+        self._gauge_due = time.monotonic()
         self._catalogue_is_current = False
 
     def seconds_since_success(self) -> float:
@@ -181,7 +214,7 @@ class Digest:
         return time.monotonic() - self._last_success
 
     async def run(self) -> None:
-        """Round after round until cancelled; a failing round is logged, counted and tried again."""
+        """Round after round until cancelled; a failing round is logged, counted, tried again."""
         while True:
             busy = False
             try:
@@ -199,8 +232,8 @@ class Digest:
     async def _round(self) -> bool:
         chains = await digest_round(self._database, self._matcher, self._settings)
         rematched = await self._rematch()
-        if time.monotonic() - self._gauged > GAUGE_SECONDS:
-            self._gauged = time.monotonic()
+        if time.monotonic() >= self._gauge_due:
+            self._gauge_due = time.monotonic() + GAUGE_SECONDS
             async with self._database.session() as session:
                 metrics.INCIDENTS_OPEN.set(await queries.count_unresolved(session))
         return chains == CHAINS_A_ROUND or rematched > 0
@@ -210,6 +243,7 @@ class Digest:
         if self._catalogue_is_current:
             return 0
         async with self._database.session() as session:
-            count = await match_signatures(session, self._matcher)
-        self._catalogue_is_current = count == 0
-        return count
+            done = await match_signatures(session, self._matcher)
+        done.tell()
+        self._catalogue_is_current = done.total() == 0
+        return done.total()

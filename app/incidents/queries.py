@@ -10,30 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.incidents.tables import IncidentStatus, incident_chains, incidents
 
-_EXTEND_OPEN = text("""
-    INSERT INTO incidents AS incident (
+_OPEN = text("""
+    INSERT INTO incidents (
         root_signature_id, services, environments, releases, first_seen, last_seen, chains, records
     )
-    VALUES (
-        :root_signature_id, :services, :environments, :releases, :first_seen, :last_seen,
-        :chains, :records
-    )
-    ON CONFLICT (root_signature_id) WHERE status <> 'resolved' DO UPDATE SET
-        services = ARRAY(SELECT DISTINCT unnest(incident.services || excluded.services)),
-        environments = ARRAY(
-            SELECT DISTINCT unnest(incident.environments || excluded.environments)
-        ),
-        releases = ARRAY(SELECT DISTINCT unnest(incident.releases || excluded.releases)),
-        first_seen = least(incident.first_seen, excluded.first_seen),
-        last_seen = greatest(incident.last_seen, excluded.last_seen),
-        chains = incident.chains + excluded.chains,
-        records = incident.records + excluded.records
+    VALUES (:root_signature_id, '{}', '{}', '{}', :first_seen, :last_seen, 0, 0)
+    ON CONFLICT (root_signature_id) WHERE status <> 'resolved'
+        DO UPDATE SET chains = incidents.chains
     RETURNING incident_id, (xmax = 0) AS is_new
 """)
 
-_ADJUST = text("""
+_EXTEND = text("""
     UPDATE incidents SET
-        services = ARRAY(SELECT DISTINCT unnest(services || CAST(:services AS text[]))),
+        services = ARRAY(SELECT DISTINCT unnest(services || CAST(:services AS text[])) ORDER BY 1),
+        environments = ARRAY(
+            SELECT DISTINCT unnest(environments || CAST(:environments AS text[])) ORDER BY 1
+        ),
+        releases = ARRAY(SELECT DISTINCT unnest(releases || CAST(:releases AS text[])) ORDER BY 1),
+        first_seen = least(first_seen, :first_seen),
         last_seen = greatest(last_seen, :last_seen),
         chains = chains + :chains,
         records = records + :records
@@ -54,14 +48,20 @@ async def digested_before(session: AsyncSession, chains: Sequence[str]) -> dict[
     return {row.correlation_id: row for row in rows}
 
 
-async def extend_open_incident(session: AsyncSession, values: dict[str, Any]) -> tuple[UUID, bool]:
+async def extend_open_incident(
+    session: AsyncSession, signature_id: str, contribution: dict[str, Any]
+) -> tuple[UUID, bool]:
     """Open an incident for a root signature or extend the one that is open; whether it is new."""
-    row = (await session.execute(_EXTEND_OPEN, values)).one()
+    times = {name: contribution[name] for name in ("first_seen", "last_seen")}
+    row = (await session.execute(_OPEN, {"root_signature_id": signature_id, **times})).one()
+    await extend_incident(session, row.incident_id, contribution)
     return row.incident_id, row.is_new
 
 
-async def adjust_incident(session: AsyncSession, values: dict[str, Any]) -> None:
-    await session.execute(_ADJUST, values)
+async def extend_incident(
+    session: AsyncSession, incident_id: UUID, contribution: dict[str, Any]
+) -> None:
+    await session.execute(_EXTEND, {"incident_id": incident_id, **contribution})
 
 
 async def leave_incident(session: AsyncSession, incident_id: UUID, *, records: int) -> None:
@@ -90,12 +90,3 @@ async def save_digested(session: AsyncSession, rows: list[dict[str, Any]]) -> No
 async def count_unresolved(session: AsyncSession) -> int:
     query = select(func.count()).where(incidents.c.status != IncidentStatus.RESOLVED)
     return int((await session.execute(query)).scalar_one())
-
-
-async def recount(session: AsyncSession) -> dict[UUID, tuple[int, int]]:
-    """Chains and records of each incident, counted anew from its chains."""
-    table = incident_chains.c
-    query = select(table.incident_id, func.count(), func.sum(table.records)).group_by(
-        table.incident_id
-    )
-    return {row[0]: (row[1], row[2]) for row in await session.execute(query)}

@@ -2,7 +2,8 @@
 
 Numbers 0-7 are syslog severities (RFC 5424, section 6.2.1); 8-24 are OpenTelemetry severity
 numbers (logs data model, "Field: SeverityNumber"). OTel's 1-7 would collide with syslog and are
-read as syslog, because OTel senders use the OTLP protocol and not this field.
+read as syslog, because OTel senders use the OTLP protocol and not this field. Above them stand
+the numbers of Python's `logging`: 30, 40, 50.
 """
 
 from typing import Final
@@ -26,7 +27,8 @@ _SYSLOG: Final = (
     Severity.DEBUG,
 )
 _OTEL: Final = tuple(severity for severity in Severity for _ in range(4))
-_BY_NUMBER: Final = dict(enumerate((*_SYSLOG, *_OTEL[len(_SYSLOG) - 1 :])))
+_PYTHON: Final = {30: Severity.WARNING, 40: Severity.ERROR, 50: Severity.CRITICAL}
+_BY_NUMBER: Final = {**dict(enumerate((*_SYSLOG, *_OTEL[len(_SYSLOG) - 1 :]))), **_PYTHON}
 _BY_DIGITS: Final = {str(number): severity for number, severity in _BY_NUMBER.items()}
 
 

@@ -1,69 +1,59 @@
 """One raw record -> one `LogRecord`, repaired where that is possible, refused where it is not."""
 
-import os
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-import msgspec
-
+from app.normalise.context import Context, new_record_id
+from app.normalise.letter import MAX_ATTRIBUTE_BYTES, read_wire
 from app.normalise.levels import parse_level
 from app.normalise.record import Frame, LogRecord, Refused, ReportedException, Severity
 from app.normalise.repairs import Refusal, Repair
 from app.normalise.text import cut_bytes, json_text, storable, storable_json
 from app.normalise.times import clock_annotation, parse_time
 from app.receive.correlation import safe_token
+from app.receive.wire import WireRecord
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 MAX_STACK_BYTES: Final = 128 * 1024
-MAX_ATTRIBUTE_BYTES: Final = 256 * 1024
 MAX_FIELD_CHARACTERS: Final = 200
 MAX_FRAMES: Final = 500
 _MISSING: Final = object()
 
 
-class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What the request says about every record in it."""
-
-    received_at: datetime
-    correlation_id: str | None = None
-
-
-def new_record_id(moment: datetime) -> UUID:
-    """A UUIDv7 (RFC 9562, section 5.7): records made by this service sort by time."""
-    milliseconds = int(moment.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10))
-    value = (milliseconds & (2**48 - 1)) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
-
-
 def normalise(raw: object, index: int, context: Context) -> LogRecord | Refused:
     """Repair what can be repaired, marking it in `annotations`; refuse the rest by index."""
+    if isinstance(raw, WireRecord):
+        return read_wire(raw, index, context) or _read(raw.as_raw(), index, context)
     if not isinstance(raw, dict):
         return Refused(index=index, reason=Refusal.NOT_AN_OBJECT)
-    return _Reading(raw, context).record(index)
+    return _read(raw, index, context)
+
+
+def _read(raw: dict[str, Any], index: int, context: Context) -> LogRecord | Refused:
+    return _Reading(raw, index, context).record()
 
 
 class _Reading:
     """The fields of one raw record, taken one by one; what is left over becomes attributes."""
 
-    def __init__(self, raw: Mapping[str, Any], context: Context) -> None:
+    def __init__(self, raw: dict[str, Any], index: int, context: Context) -> None:
+        self.raw = raw
         self.rest = dict(raw)
+        self.index = index
         self.context = context
         self.repairs: list[str] = []
 
-    def record(self, index: int) -> LogRecord | Refused:
+    def record(self) -> LogRecord | Refused:
         service = self.take("service", "service_name")
-        if service in (_MISSING, None, ""):
-            return Refused(index=index, reason=Refusal.SERVICE_MISSING)
+        if service is _MISSING:
+            return Refused(index=self.index, reason=Refusal.SERVICE_MISSING)
         if not isinstance(service, str) or not 0 < len(service.strip()) <= MAX_FIELD_CHARACTERS:
-            return Refused(index=index, reason=Refusal.SERVICE_INVALID)
+            return Refused(index=self.index, reason=Refusal.SERVICE_INVALID)
         exception = self.exception()
         message = self.message(exception)
         if message is None:
-            return Refused(index=index, reason=Refusal.MESSAGE_MISSING)
+            return Refused(index=self.index, reason=Refusal.MESSAGE_MISSING)
         level = self.level(exception)
         occurred_at, timed = self.time()
         record_id, identified = self.record_id()
@@ -89,7 +79,13 @@ class _Reading:
         )
 
     def take(self, *names: str) -> Any:
-        """The first of these fields that the record has; the others stay attributes."""
+        """The first of these fields that says something; what is left stays an attribute.
+
+        Bridges between formats send every field they know, and null where they have nothing.
+        """
+        empty = [name for name in names if self.rest.get(name, _MISSING) in (None, "")]
+        for name in empty:
+            del self.rest[name]
         return next((self.rest.pop(name) for name in names if name in self.rest), _MISSING)
 
     def keep(self, name: str, value: object, repair: Repair) -> None:
@@ -112,7 +108,7 @@ class _Reading:
 
     def message(self, exception: ReportedException | None) -> str | None:
         value = self.take("message")
-        if value in (_MISSING, None, ""):
+        if value is _MISSING:
             if exception is None:
                 return None
             self.repairs.append(Repair.MESSAGE_FROM_EXCEPTION)
@@ -124,8 +120,8 @@ class _Reading:
 
     def level(self, exception: ReportedException | None) -> Severity:
         value = self.take("level")
-        if value in (_MISSING, None, ""):
-            return Severity.INFO
+        if value is _MISSING:
+            return Severity.ERROR if exception else Severity.INFO
         severity = parse_level(value)
         if severity is None:
             self.keep("level", value, Repair.LEVEL_UNKNOWN)
@@ -137,7 +133,7 @@ class _Reading:
         """When it occurred, and whether the sender said so."""
         value = self.take("timestamp")
         received_at = self.context.received_at
-        if value in (_MISSING, None, ""):
+        if value is _MISSING:
             return received_at, False
         parsed = parse_time(value)
         if parsed is None:
@@ -154,27 +150,28 @@ class _Reading:
     def record_id(self) -> tuple[UUID, bool]:
         """The record's own ID, and whether the sender chose it."""
         value = self.take("record_id", "signal_id", "event_id")
-        if value in (_MISSING, None, ""):
-            return new_record_id(self.context.received_at), False
+        if value is _MISSING:
+            return new_record_id(self.context.received_at, self.index), False
         try:
             return UUID(value), True
         except (ValueError, TypeError, AttributeError):
-            # Derived, not random: the same odd ID sent twice is still stored once.
+            # Of the whole record: it may be a number that many records share, as the event IDs of
+            # Windows are. The same record sent twice is still stored once.
             self.keep("record_id", value, Repair.RECORD_ID_DERIVED)
-            return uuid5(NAMESPACE_OID, json_text(storable_json(value)[0])), True
+            return uuid5(NAMESPACE_OID, json_text(storable_json(self.raw)[0])), True
 
     def correlation_id(self, record_id: UUID) -> str:
         value = self.take("correlation_id", "trace_id")
         token = safe_token(value)
         if token:
             return token
-        if value not in (_MISSING, None, ""):
+        if value is not _MISSING:
             self.keep("correlation_id", value, Repair.CORRELATION_ID_UNSAFE)
         return self.context.correlation_id or str(record_id)
 
     def short_text(self, name: str) -> str | None:
         value = self.take(name)
-        if value in (_MISSING, None, ""):
+        if value is _MISSING:
             return None
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
@@ -187,7 +184,7 @@ class _Reading:
 
     def sequence(self) -> int | None:
         value = self.take("sequence")
-        if value in (_MISSING, None):
+        if value is _MISSING:
             return None
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
             return value
@@ -196,7 +193,7 @@ class _Reading:
 
     def fingerprint(self) -> tuple[str, ...]:
         value = self.take("fingerprint")
-        if value in (_MISSING, None):
+        if value is _MISSING:
             return ()
         parts = [value] if isinstance(value, str) else value
         if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
@@ -206,18 +203,27 @@ class _Reading:
 
     def exception(self) -> ReportedException | None:
         value = self.take("exception")
-        if value in (_MISSING, None, "", {}):
+        if value in (_MISSING, {}):
             return None
         if isinstance(value, str):
             value = {"stacktrace": value}
         if not isinstance(value, dict):
             self.keep("exception", value, Repair.FIELD_UNREADABLE)
             return None
-        return ReportedException(
-            type=self.exception_text(value.get("type"), MAX_FIELD_CHARACTERS * 4),
-            message=self.exception_text(value.get("message"), MAX_MESSAGE_BYTES),
-            stacktrace=self.stacktrace(value.get("stacktrace")),
+        parts = dict(value)
+
+        def part(*names: str) -> object:
+            """As this contract names it, or as other senders do; the rest stays an attribute."""
+            return next((parts.pop(name) for name in names if parts.get(name)), None)
+
+        exception = ReportedException(
+            type=self.exception_text(part("type", "class", "name"), MAX_FIELD_CHARACTERS * 4),
+            message=self.exception_text(part("message", "value"), MAX_MESSAGE_BYTES),
+            stacktrace=self.stacktrace(part("stacktrace", "stack_trace", "stack", "frames")),
         )
+        if parts:
+            self.rest.setdefault("exception", parts)
+        return exception
 
     def exception_text(self, value: object, limit: int) -> str:
         if value is None:
@@ -226,6 +232,8 @@ class _Reading:
         return self.cut(text, limit, Repair.EXCEPTION_CUT)
 
     def stacktrace(self, value: object) -> str | tuple[Frame, ...]:
+        if isinstance(value, dict) and isinstance(value.get("frames"), list):
+            value = value["frames"]
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             return self.frames(value)
         if isinstance(value, list):
@@ -260,10 +268,12 @@ class _Reading:
             source=text("source", "context_line") or None,
         )
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> str:
         own = self.rest.pop("attributes", None)
         if isinstance(own, dict):
-            merged = {**self.rest, **own}
+            # A field beside `attributes` and one inside it may share a name: both are kept.
+            twice = {f"{name} (outside)": self.rest.pop(name) for name in own if name in self.rest}
+            merged = {**self.rest, **own, **twice}
         else:
             merged = self.rest if own is None else {**self.rest, "attributes": own}
         safe, repaired = storable_json(merged)
@@ -271,14 +281,15 @@ class _Reading:
             self.repairs.append(Repair.TEXT_REPAIRED)
         return self.within_budget(safe)
 
-    def within_budget(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        if not attributes or len(json_text(attributes)) <= MAX_ATTRIBUTE_BYTES:
-            return attributes
+    def within_budget(self, attributes: dict[str, Any]) -> str:
+        whole = json_text(attributes)
+        if len(whole) <= MAX_ATTRIBUTE_BYTES:
+            return whole
         self.repairs.append(Repair.ATTRIBUTES_CUT)
         kept, used = {}, 0
         for name, value in attributes.items():
-            used += len(json_text({name: value}))
-            if used > MAX_ATTRIBUTE_BYTES:
-                break
-            kept[name] = value
-        return kept
+            size = len(json_text({name: value}))
+            if used + size <= MAX_ATTRIBUTE_BYTES:
+                used += size
+                kept[name] = value
+        return json_text(kept)

@@ -2,7 +2,6 @@
 
 import enum
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -59,7 +58,8 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     parent_span_id: str | None = None
     sequence: int | None = None
     exception: ReportedException | None = None
-    attributes: dict[str, Any] = {}
+    attributes: str = "{}"
+    """A JSON object as text, such as jsonb can hold."""
     fingerprint: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
     """What was repaired on the way in, from the closed set `app.normalise.repairs.Repair`."""

@@ -37,7 +37,7 @@ class Refusal(enum.StrEnum):
 REFUSAL_HINTS = {
     Refusal.NOT_JSON: "the line is not a JSON value",
     Refusal.NOT_AN_OBJECT: "a record is a JSON object",
-    Refusal.SERVICE_MISSING: "name the sender in `service`",
+    Refusal.SERVICE_MISSING: "name the sender in `service`; send several records as a bare array",
     Refusal.SERVICE_INVALID: "`service` is text of 1 to 200 characters",
     Refusal.MESSAGE_MISSING: "say what happened in `message`",
     Refusal.NOT_STORABLE: "PostgreSQL refused this record's values",

@@ -16,10 +16,11 @@ def assemble_chain(
     matches: Mapping[str, MatchView],
     incident_id: UUID | None,
 ) -> ChainView:
-    """The chain of these records; `most` of them are shown."""
-    shown = {record.record_id: record for record in records[:most]}
+    """The chain of these records; `most` of them are shown, and all of its errors."""
+    shown = {(record.occurred_at, record.record_id): record for record in records}
     chain = correlate(_link(record) for record in shown.values())
-    errors = tuple(_error(link, signatures, matches) for link in chain.links if link.signature_id)
+    ordered = tuple(shown[link.occurred_at, link.record_id] for link in chain.links)
+    errors = tuple(_error(r, signatures, matches) for r in ordered if r.signature_id)
     root = chain.root
     return ChainView(
         correlation_id=correlation_id,
@@ -27,10 +28,11 @@ def assemble_chain(
         failing=bool(errors),
         root=next((e for e in errors if root and e.record_id == root.record_id), None),
         match=matches.get(root.signature_id or "") if root else None,
+        settled=incident_id is not None or not errors,
         incident_id=incident_id,
         errors=errors,
-        records=tuple(shown[link.record_id] for link in chain.links),
-        capped=len(records) > most,
+        records=ordered,
+        capped=len(records) >= most,
     )
 
 
@@ -39,14 +41,15 @@ def _link(record: RecordView) -> Link:
 
 
 def _error(
-    link: Link, signatures: Mapping[str, SignatureView], matches: Mapping[str, MatchView]
+    record: RecordView, signatures: Mapping[str, SignatureView], matches: Mapping[str, MatchView]
 ) -> ErrorView:
-    name = link.signature_id or ""
+    name = record.signature_id or ""
     match = matches.get(name)
     return ErrorView(
-        record_id=link.record_id,
-        occurred_at=link.occurred_at,
-        service=link.service,
+        record_id=record.record_id,
+        occurred_at=record.occurred_at,
+        service=record.service,
+        message=record.message,
         signature_id=name,
         title=signatures[name].title,
         culprit=signatures[name].culprit,

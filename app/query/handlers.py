@@ -1,7 +1,7 @@
 """What engineers ask: chains, incidents, known issues, and whether an error is known."""
 
 import base64
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,9 +9,12 @@ import msgspec
 from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.matcher import Matcher, subject_of
-from app.catalogue.model import KnownIssue, Match
+from app.catalogue.matching import subject_of_sample
+from app.catalogue.model import Match
+from app.catalogue.queries import unmatched_signatures
 from app.database import Database
 from app.errors import AppError, NotFound
 from app.incidents.tables import IncidentStatus
@@ -29,7 +32,9 @@ from app.query.views import (
     MatchView,
     Source,
 )
+from app.receive.correlation import safe_token
 from app.settings import Settings
+from app.shapes import problems
 
 SAMPLE_CHAINS = 20
 
@@ -63,30 +68,49 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("give the error in `text`, in `exception`, or in both")
 
 
-@get("/chains/{correlation_id:str}", operation_id="getChain")
+# A path, not a segment: correlation IDs may hold slashes.
+@get("/chains/{correlation_id:path}", operation_id="getChain", responses=problems(404, 503))
 async def get_chain(
     correlation_id: FromPath[str],
     database: NamedDependency[Database],
+    matcher: NamedDependency[Matcher],
     settings: NamedDependency[Settings],
 ) -> ChainView:
-    """All records with one correlation ID, in order, and which error came first."""
+    """All records with one correlation ID, in order, which error came first, and its fix."""
     most = settings.max_chain_records
+    name = safe_token(correlation_id.removeprefix("/"))
+    if name is None:
+        raise UnknownChain
     async with database.session() as session:
-        records = await queries.chain_records(session, correlation_id, most=most + 1)
+        records = await queries.chain_records(session, name, most=most)
         if not records:
             raise UnknownChain
         names = {record.signature_id for record in records if record.signature_id}
         return assemble_chain(
-            correlation_id,
+            name,
             records,
             most=most,
             signatures=await queries.signatures_by_id(session, names),
-            matches=await queries.matches_by_signature(session, names),
-            incident_id=await queries.incident_of_chain(session, correlation_id),
+            matches={
+                **await queries.matches_by_signature(session, names),
+                **await _match_now(session, matcher, names),
+            },
+            incident_id=await queries.incident_of_chain(session, name),
         )
 
 
-@get("/incidents", operation_id="listIncidents")
+async def _match_now(
+    session: AsyncSession, matcher: Matcher, names: set[str]
+) -> dict[str, MatchView]:
+    """The known issues of signatures that the digest has yet to match: nobody waits to be told."""
+    waiting = await unmatched_signatures(
+        session, catalogue_hash=matcher.catalogue_hash, among=names, limit=None
+    )
+    best = ((name, matcher.match(subject_of_sample(sample))) for name, sample in waiting)
+    return {name: _match_view(found[0], matcher) for name, found in best if found}
+
+
+@get("/incidents", operation_id="listIncidents", responses=problems(400, 503))
 async def list_incidents(
     database: NamedDependency[Database],
     status: Annotated[IncidentStatus | None, QueryParameter()] = None,
@@ -101,7 +125,7 @@ async def list_incidents(
     return IncidentPage(incidents=page, next=_cursor(page[-1]) if len(found) > limit else None)
 
 
-@get("/incidents/{incident_id:uuid}", operation_id="getIncident")
+@get("/incidents/{incident_id:uuid}", operation_id="getIncident", responses=problems(404, 503))
 async def get_incident(
     incident_id: FromPath[UUID], database: NamedDependency[Database]
 ) -> IncidentView:
@@ -123,40 +147,44 @@ async def get_incident(
     )
 
 
-@get("/known-issues", operation_id="listKnownIssues")
+@get("/known-issues", operation_id="listKnownIssues", responses=problems(503))
 async def list_known_issues(database: NamedDependency[Database]) -> list[KnownIssueSummary]:
     """Every entry of the catalogue."""
     async with database.session() as session:
         return await queries.list_known_issues(session)
 
 
-@get("/known-issues/{known_issue_id:str}", operation_id="getKnownIssue")
+@get(
+    "/known-issues/{known_issue_id:str}", operation_id="getKnownIssue", responses=problems(404, 503)
+)
 async def get_known_issue(
     known_issue_id: FromPath[str], database: NamedDependency[Database]
 ) -> KnownIssueView:
     """One entry: symptoms, causes, fix, and where in which document it stands."""
-    async with database.session() as session:
-        found = await queries.known_issue(session, known_issue_id)
+    # PostgreSQL refuses to compare a text that holds NUL.
+    found = None
+    if "\0" not in known_issue_id:
+        async with database.session() as session:
+            found = await queries.known_issue(session, known_issue_id)
     if found is None:
         raise UnknownKnownIssue
     return found
 
 
-@post("/match", operation_id="matchError", status_code=200)
+@post("/match", operation_id="matchError", status_code=200, responses=problems(400, 413))
 async def match_error(
     data: JSONBody[MatchRequest], matcher: NamedDependency[Matcher]
 ) -> MatchAnswer:
     """Which known issue an error is, why, and what to do; or that the catalogue knows none."""
     subject = subject_of(data.text, data.exception, service=data.service, level=data.level)
-    found = [
-        _match_view(match, matcher.issues[match.known_issue_id]) for match in matcher.match(subject)
-    ]
+    found = [_match_view(match, matcher) for match in matcher.match(subject)]
     return MatchAnswer(
         known=bool(found), match=found[0] if found else None, others=tuple(found[1:])
     )
 
 
-def _match_view(match: Match, issue: KnownIssue) -> MatchView:
+def _match_view(match: Match, matcher: Matcher) -> MatchView:
+    issue = matcher.issues[match.known_issue_id]
     place = issue.provenance
     return MatchView(
         known_issue_id=issue.known_issue_id,
@@ -183,9 +211,12 @@ def _cursor(incident: IncidentSummary) -> str:
 
 def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
     try:
-        moment, _, incident_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        return datetime.fromisoformat(moment), UUID(incident_id)
-    except ValueError as error:
+        text, _, incident_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise InvalidCursor
+        return moment.astimezone(UTC), UUID(incident_id)
+    except (ValueError, OverflowError) as error:
         raise InvalidCursor from error
 
 

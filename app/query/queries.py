@@ -50,15 +50,20 @@ _OF_MATCH = (matches.c.known_issue_id == known_issues.c.known_issue_id) & (
 async def chain_records(
     session: AsyncSession, correlation_id: str, *, most: int
 ) -> list[RecordView]:
-    """The first `most` records of a chain by time."""
+    """The first `most` records of a chain by time; of a longer one, also its first errors."""
     query = (
         select(log_records)
         .where(log_records.c.correlation_id == correlation_id)
         .order_by(log_records.c.occurred_at, log_records.c.record_id)
         .limit(most)
     )
-    rows = await session.execute(query)
-    return [_view(row, RecordView) for row in rows.mappings()]
+    found = [_view(row, RecordView) for row in (await session.execute(query)).mappings()]
+    if len(found) < most:
+        return found
+    errors = query.where(log_records.c.signature_id.is_not(None))
+    more = [_view(row, RecordView) for row in (await session.execute(errors)).mappings()]
+    known = {(record.occurred_at, record.record_id) for record in found}
+    return found + [r for r in more if (r.occurred_at, r.record_id) not in known]
 
 
 async def incident_of_chain(session: AsyncSession, correlation_id: str) -> UUID | None:
@@ -69,9 +74,13 @@ async def incident_of_chain(session: AsyncSession, correlation_id: str) -> UUID 
 
 
 async def signatures_by_id(session: AsyncSession, names: Iterable[str]) -> dict[str, SignatureView]:
-    query = select(signatures).where(signatures.c.signature_id.in_(set(names)))
+    said = signatures.c.sample["message"].astext.label("said")
+    query = select(signatures, said).where(signatures.c.signature_id.in_(set(names)))
     rows = await session.execute(query)
-    return {row["signature_id"]: _view(row, SignatureView) for row in rows.mappings()}
+    return {
+        row["signature_id"]: _view({**row, "sample": row["said"]}, SignatureView)
+        for row in rows.mappings()
+    }
 
 
 async def matches_by_signature(session: AsyncSession, names: Iterable[str]) -> dict[str, MatchView]:

@@ -94,6 +94,8 @@ class SignatureView(msgspec.Struct, frozen=True, kw_only=True):
     callee: str
     caller: str
     explanation: dict[str, Any]
+    sample: str
+    """What the first record with this signature said."""
     first_seen: datetime
     last_seen: datetime
     records: int
@@ -105,6 +107,8 @@ class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
     record_id: UUID
     occurred_at: datetime
     service: str
+    message: str
+    """What was logged; `title` is what all errors of its signature share."""
     signature_id: str
     title: str
     culprit: str
@@ -122,8 +126,9 @@ class ChainView(msgspec.Struct, frozen=True, kw_only=True):
     """The error that came first."""
     match: MatchView | None
     """The known issue that explains it; null when the catalogue does not."""
+    settled: bool
+    """False while a failing chain waits for late records; then it has no incident yet."""
     incident_id: UUID | None
-    """Null until the chain is digested."""
     errors: tuple[ErrorView, ...]
     records: tuple[RecordView, ...]
     capped: bool

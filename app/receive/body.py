@@ -11,6 +11,7 @@ import msgspec
 import zstandard
 
 from app.errors import AppError
+from app.receive.wire import wire_lines, wire_record, wire_records
 
 NOT_JSON: Final = object()
 """Stands in the list of raw records for an NDJSON line that is no JSON value."""
@@ -23,6 +24,7 @@ _READ: Final = 64 * 1024
 # zstd turns 4 bytes into a block of 128 KiB at best: a slice stays under 32 MiB.
 _ZSTD_SLICE: Final = 1024
 _ZSTD_WINDOW: Final = 2**27
+_LONGEST_NUMBER: Final = 1000
 _decode = msgspec.json.Decoder().decode
 
 
@@ -38,19 +40,32 @@ class UnsupportedBody(AppError):
     """The body's Content-Type or Content-Encoding is none that this service reads."""
 
 
-async def read_body(chunks: AsyncIterator[bytes], *, encoding: str, limit: int) -> bytes:
-    """The whole body, decompressed. `limit` bounds its bytes as sent and as decompressed.
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """A request body as it was sent, with what its headers say of it."""
 
-    Raises `BodyTooLarge`, `UnsupportedBody`, `UnreadableBody`.
-    """
+    content: bytes
+    encoding: str = ""
+    content_type: str = ""
+
+
+async def read_body(chunks: AsyncIterator[bytes], *, limit: int) -> bytes:
+    """The body as sent, at most `limit` bytes. Raises `BodyTooLarge`."""
     body = bytearray()
     async for chunk in chunks:
         body += chunk
         _check_size(len(body), limit)
-    encoding = encoding.strip().lower()
+    return bytes(body)
+
+
+def decompressed(body: Body, *, limit: int) -> bytes:
+    """The content without its encoding, at most `limit` bytes.
+
+    Raises `BodyTooLarge`, `UnsupportedBody`, `UnreadableBody`.
+    """
+    encoding = body.encoding.strip().lower()
     if encoding in ("", "identity"):
-        return bytes(body)
-    pieces = _decompress(bytes(body), encoding)
+        return body.content
+    pieces = _decompress(body.content, encoding)
     whole = bytearray()
     try:
         for piece in pieces:
@@ -95,20 +110,30 @@ def _unzstd(body: bytes) -> Iterator[bytes]:
         raise EOFError("the stream ends in the middle of a frame")
 
 
-def raw_records(body: bytes, content_type: str) -> list[Any]:
+def raw_records(body: bytes, content_type: str, *, most: int = 1_000_000) -> list[Any]:
     """The records as the sender wrote them: one object, the items of an array, or NDJSON lines.
 
-    Raises `UnreadableBody` with what is wrong and where, `UnsupportedBody` for other types.
+    Raises `UnreadableBody` with what is wrong and where, `UnsupportedBody` for other types,
+    `BodyTooLarge` for more than `most` records.
     """
+    records = _raw_records(body, content_type)
+    if len(records) > most:
+        raise BodyTooLarge(f"the body holds more than {most:,} records; send smaller batches")
+    return records
+
+
+def _raw_records(body: bytes, content_type: str) -> list[Any]:
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _NDJSON_TYPES:
-        return _lines(body)
+        return wire_lines(body) or _lines(body)
     if kind not in _JSON_TYPES:
         raise UnsupportedBody(
             f"Content-Type {kind!r} is not read; send application/json or application/x-ndjson"
         )
+    if body.lstrip()[:1] == b"[" and (records := wire_records(body)):
+        return records
     try:
-        value = _decode_leniently(body)
+        value = wire_record(body) or _decode_leniently(body)
     except ValueError as error:
         # Senders forget the NDJSON type: take lines when each of the first two is a value.
         if _looks_like_lines(body):
@@ -128,7 +153,7 @@ def _lines(body: bytes) -> list[Any]:
 
 def _line(line: bytes) -> Any:
     try:
-        return _decode_leniently(line)
+        return wire_record(line) or _decode_leniently(line)
     except ValueError:
         return NOT_JSON
 
@@ -150,7 +175,7 @@ def _decode_leniently(body: bytes) -> Any:
     try:
         return _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        text = body.decode("utf-8", "replace")
+        text = body.decode("utf-8-sig", "replace")
         return _decode_slowly(text)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
@@ -158,10 +183,17 @@ def _decode_leniently(body: bytes) -> Any:
 
 def _decode_slowly(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_parse_int)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
     except json.JSONDecodeError as error:
         if not text.strip():
             raise ValueError("it is empty") from error
-        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+        place = f"{error.msg} at line {error.lineno}, column {error.colno}"
+        lines = "; several lines are sent as application/x-ndjson"
+        raise ValueError(place + (lines if "Extra data" in place else "")) from error
+
+
+def _parse_int(digits: str) -> int | str:
+    """Python refuses to read more than 4,300 digits; no column holds such a number either."""
+    return int(digits) if len(digits) < _LONGEST_NUMBER else digits

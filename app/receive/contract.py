@@ -1,9 +1,11 @@
 """What the receive room promises to senders, and what it needs from the rooms behind it."""
 
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
+
+from app.receive.body import Body
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +28,7 @@ class Accept(Protocol):
     """Stores raw records and says what became of each; returns after the commit."""
 
     async def __call__(
-        self, raw: list[Any], *, received_at: datetime, correlation_id: str | None
+        self, body: Body, *, received_at: datetime, correlation_id: str | None
     ) -> Receipt: ...
 
 
@@ -37,7 +39,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     database: Literal["ok", "unreachable", "not migrated"]
     spool: Literal["none"]
     """There is no spool: without the database records are refused with 503."""
-    digest: Literal["ok", "stalled"]
+    digest: Literal["ok", "waiting", "stalled"]
+    """`waiting` for the database; `stalled`: records are stored, but incidents are late."""
     chains_waiting: int | None
     """Marks the digest has yet to work off, counted up to 100,000; null without a database."""
 

@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
-from app.receive.body import raw_records, read_body
+from app.receive.body import Body, read_body
 from app.receive.contract import Accept, CheckHealth, Health, Receipt
 from app.receive.correlation import correlation_of_request
 from app.settings import Settings
+from app.shapes import problems
 
 _EXAMPLE: Final = {
     "service": "payment",
@@ -22,18 +24,52 @@ _EXAMPLE: Final = {
     "exception": {"type": "TypeError", "stacktrace": "Traceback (most recent call last): …"},
     "attributes": {"order_id": "o-17"},
 }
+
+
+def _text(description: str, *, max_length: int | None = None) -> Schema:
+    return Schema(type=OpenAPIType.STRING, description=description, max_length=max_length)
+
+
 _RECORD: Final = Schema(
     type=OpenAPIType.OBJECT,
     required=["service", "message"],
     properties={
-        "service": Schema(type=OpenAPIType.STRING, max_length=200),
-        "message": Schema(type=OpenAPIType.STRING),
-        "level": Schema(type=OpenAPIType.STRING),
-        "timestamp": Schema(type=[OpenAPIType.STRING, OpenAPIType.NUMBER]),
-        "correlation_id": Schema(type=OpenAPIType.STRING, max_length=128),
-        "record_id": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
-        "exception": Schema(type=OpenAPIType.OBJECT),
-        "attributes": Schema(type=OpenAPIType.OBJECT),
+        "service": _text("Who sends it; also `service_name`.", max_length=200),
+        "message": _text("What happened; more than 64 KiB is cut."),
+        "level": _text("Default INFO, or ERROR with an exception; any case; numbers too."),
+        "timestamp": Schema(
+            type=[OpenAPIType.STRING, OpenAPIType.NUMBER],
+            description="RFC 3339 or epoch s, ms, µs, ns; default: when it was received.",
+        ),
+        "correlation_id": _text("What a chain shares; also `trace_id`.", max_length=128),
+        "record_id": Schema(
+            type=OpenAPIType.STRING,
+            format=OpenAPIFormat.UUID,
+            description="The same one sent again is stored once; also `signal_id`, `event_id`.",
+        ),
+        "span_id": _text("The call this record belongs to.", max_length=200),
+        "parent_span_id": _text("The call that made this call.", max_length=200),
+        "environment": _text("Such as prod.", max_length=200),
+        "release": _text("What was deployed.", max_length=200),
+        "instance": _text("Which process sent it.", max_length=200),
+        "sequence": Schema(type=OpenAPIType.INTEGER, description="Counts up in an instance."),
+        "fingerprint": Schema(
+            type=[OpenAPIType.STRING, OpenAPIType.ARRAY],
+            description="A grouping of the sender's own.",
+        ),
+        "exception": Schema(
+            type=OpenAPIType.OBJECT,
+            properties={
+                "type": _text("Such as ValueError."),
+                "message": _text("What it says."),
+                "stacktrace": Schema(
+                    type=[OpenAPIType.STRING, OpenAPIType.ARRAY],
+                    description="Raw text, or frames with `module`, `function`, `line`, `source`, "
+                    "the outermost call first.",
+                ),
+            },
+        ),
+        "attributes": Schema(type=OpenAPIType.OBJECT, description="Whatever else there is."),
     },
     description="Fields that are not named here are kept in `attributes`.",
 )
@@ -58,7 +94,15 @@ class IngestOperation(Operation):
         self.request_body = _BODY
 
 
-@post("/logs", status_code=202, operation_id="ingestLogs", operation_class=IngestOperation)
+@post(
+    "/logs",
+    status_code=202,
+    operation_id="ingestLogs",
+    operation_class=IngestOperation,
+    request_max_body_size=None,  # the room holds its own limit, before and after decompression
+    response_description="Committed. Records that were refused are named by their index.",
+    responses=problems(400, 413, 415, 503),
+)
 async def ingest_logs(
     request: Request[Any, Any, Any],
     accept: NamedDependency[Accept],
@@ -66,18 +110,19 @@ async def ingest_logs(
 ) -> Receipt:
     """Store log records. 202 means committed; refused records are named by their index."""
     received_at = datetime.now(UTC)
-    body = await read_body(
-        request.stream(),
-        encoding=request.headers.get("content-encoding", ""),
-        limit=settings.max_body_bytes,
-    )
-    raw = raw_records(body, request.headers.get("content-type", ""))
+    body = await read_body(request.stream(), limit=settings.max_body_bytes)
     return await accept(
-        raw, received_at=received_at, correlation_id=correlation_of_request(request.headers)
+        Body(
+            content=body,
+            encoding=request.headers.get("content-encoding", ""),
+            content_type=request.headers.get("content-type", ""),
+        ),
+        received_at=received_at,
+        correlation_id=correlation_of_request(request.headers),
     )
 
 
-@get("/health", operation_id="ingestHealth")
+@get("/health", operation_id="ingestHealth", responses={503: ResponseSpec(Health)})
 async def ingest_health(check_health: NamedDependency[CheckHealth]) -> Response[Health]:
     """Whether records can be taken now: 200, or 503 with what is wrong."""
     health = await check_health()

@@ -18,6 +18,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _SEPARATORS = re.compile(r"[-_.:~@\#+/\\]+")
 _TYPE_NAME = re.compile(r"(?:Exception|Error|Failure|Fault|Panic)$")
 _LONGEST_CYCLE = 4
+_BETWEEN = frozenset(",;|")
 
 
 def read_words(masked: str) -> Words:
@@ -34,6 +35,8 @@ def read_words(masked: str) -> Words:
 def _append(words: list[str], word: str) -> None:
     """A list of values is as long as it happens to be: repeated values count once."""
     words.append(word)
+    if VALUE in word and words[-3:-2] == [word] and words[-2] in _BETWEEN:
+        del words[-2:]
     for size in range(1, _LONGEST_CYCLE + 1):
         last = words[-size:]
         if len(words) < 2 * size:

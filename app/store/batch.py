@@ -49,7 +49,7 @@ def record_row(signed: SignedRecord) -> tuple[Any, ...]:
         record.sequence,
         signed.signature.signature_id if signed.signature else None,
         json_text(record.exception) if record.exception else None,
-        json_text(record.attributes),
+        record.attributes,
         list(record.annotations),
     )
 
@@ -98,5 +98,5 @@ def _sample(record: LogRecord) -> dict[str, Any]:
         "service": record.service,
         "level": record.level.value,
         "release": record.release,
-        "attributes": _small(record.attributes),
+        "attributes": _small(msgspec.json.decode(record.attributes)),
     }

@@ -1,18 +1,22 @@
 """The way of a request's records: normalise, sign, write. The body of `POST /ingest/logs`."""
 
+import asyncio
 import time
+from collections import Counter
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from app import metrics
 from app.database import Database
-from app.normalise.normalise import Context, normalise
+from app.normalise.context import Context
+from app.normalise.normalise import normalise
 from app.normalise.record import LogRecord, Refused
 from app.normalise.repairs import REFUSAL_HINTS, Refusal
-from app.receive.body import NOT_JSON
+from app.receive.body import NOT_JSON, Body, decompressed, raw_records
 from app.receive.contract import Receipt, Rejection
+from app.settings import Settings
 from app.signatures.model import Signature
 from app.signatures.reading import read_error
 from app.signatures.v1.fingerprint import sign
@@ -21,24 +25,40 @@ from app.store.writer import Outcome, write_batch
 
 log = structlog.get_logger(__name__)
 
+READ_AT_ONCE_BYTES: Final = 32 * 1024
+
 
 class Ingest:
     """`receive.contract.Accept` over a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
+        self._settings = settings
 
     async def __call__(
-        self, raw: list[Any], *, received_at: datetime, correlation_id: str | None
+        self, body: Body, *, received_at: datetime, correlation_id: str | None
     ) -> Receipt:
         context = Context(received_at=received_at, correlation_id=correlation_id)
-        batch, refused = prepare(raw, context)
-        started = time.perf_counter()
-        async with self._database.driver() as driver:
-            outcome = await write_batch(driver, batch)
+        # A large body takes a while to read: in a thread, so that others are answered meanwhile.
+        if len(body.content) > READ_AT_ONCE_BYTES or body.encoding:
+            batch, refused = await asyncio.to_thread(self._read, body, context)
+        else:
+            batch, refused = self._read(body, context)
+        outcome, seconds = await self._write(batch) if batch else (Outcome(), 0.0)
         refused += [Refused(index=i, reason=Refusal.NOT_STORABLE) for i in outcome.refused]
-        _count(outcome, refused, size=len(batch), seconds=time.perf_counter() - started)
+        _count(outcome, refused, size=len(batch), seconds=seconds)
         return _receipt(outcome, refused)
+
+    def _read(self, body: Body, context: Context) -> tuple[list[SignedRecord], list[Refused]]:
+        content = decompressed(body, limit=self._settings.max_body_bytes)
+        raw = raw_records(content, body.content_type, most=self._settings.max_records)
+        return prepare(raw, context)
+
+    async def _write(self, batch: list[SignedRecord]) -> tuple[Outcome, float]:
+        async with self._database.driver() as driver:
+            started = time.perf_counter()
+            outcome = await write_batch(driver, batch)
+            return outcome, time.perf_counter() - started
 
 
 def prepare(raw: list[Any], context: Context) -> tuple[list[SignedRecord], list[Refused]]:
@@ -68,12 +88,14 @@ def _count(outcome: Outcome, refused: list[Refused], *, size: int, seconds: floa
     metrics.RECORDS_ACCEPTED.inc(outcome.stored)
     metrics.RECORDS_RESENT.inc(outcome.resent)
     metrics.SIGNATURES.inc(outcome.new_signatures)
-    metrics.COMMIT_SECONDS.observe(seconds)
-    metrics.BATCH_RECORDS.observe(size)
+    if size:
+        metrics.COMMIT_SECONDS.observe(seconds)
+        metrics.BATCH_RECORDS.observe(size)
     for item in refused:
         metrics.RECORDS_REFUSED.labels(reason=item.reason).inc()
     if refused:
-        log.warning("records_refused", reasons=sorted({item.reason for item in refused}))
+        reasons = Counter(item.reason for item in refused)
+        log.warning("records_refused", count=len(refused), reasons=dict(reasons))
 
 
 def _receipt(outcome: Outcome, refused: list[Refused]) -> Receipt:

@@ -36,5 +36,6 @@ async def _make_partition(driver: Any, name: str, day: date) -> None:
         if await driver.fetchval(queries.PARTITION_EXISTS, name):
             return
         await driver.execute(queries.CREATE_DETACHED.format(**bounds))
+        await driver.execute(queries.LOCK_DEFAULT)
         await driver.execute(queries.MOVE_FROM_DEFAULT.format(**bounds), first, last)
         await driver.execute(queries.ATTACH_PARTITION.format(**bounds))

@@ -44,7 +44,7 @@ INSERT_STAGED: Final = f"""
 
 # Reads one shard and one index range for each pair.
 STORED_IDENTITIES: Final = """
-    SELECT DISTINCT record_id
+    SELECT DISTINCT correlation_id, record_id
     FROM unnest($1::text[], $2::uuid[]) AS wanted (correlation_id, record_id)
     JOIN log_records USING (correlation_id, record_id)
 """
@@ -90,6 +90,8 @@ MARK_TOUCHED: Final = """
 PARTITION_NAME: Final = "log_records_{day:%Y%m%d}"
 PARTITION_EXISTS: Final = "SELECT to_regclass($1) IS NOT NULL"
 CREATE_DETACHED: Final = "CREATE TABLE {name} (LIKE log_records INCLUDING DEFAULTS)"
+# Without the lock a row could reach the default partition between the move and the attaching.
+LOCK_DEFAULT: Final = "LOCK TABLE log_records_default IN ACCESS EXCLUSIVE MODE"
 MOVE_FROM_DEFAULT: Final = """
     WITH moved AS (
         DELETE FROM log_records_default WHERE occurred_at >= $1 AND occurred_at < $2 RETURNING *

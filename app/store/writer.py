@@ -1,6 +1,7 @@
 """One batch -> one transaction: records, signatures, marks. Committed when it returns."""
 
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -41,6 +42,11 @@ async def write_batch(driver: Any, batch: list[SignedRecord]) -> Outcome:
 
     `driver` is an asyncpg connection outside any transaction.
     """
+    # Sorted: two batches that hold the same records must lock them in the same order.
+    return await _write_or_halve(driver, sorted(batch, key=lambda signed: signed.key))
+
+
+async def _write_or_halve(driver: Any, batch: list[SignedRecord]) -> Outcome:
     if not batch:
         return Outcome()
     try:
@@ -49,10 +55,19 @@ async def write_batch(driver: Any, batch: list[SignedRecord]) -> Outcome:
         if len(batch) == 1:
             return Outcome(refused=(batch[0].index,))
     half = len(batch) // 2
-    return await write_batch(driver, batch[:half]) + await write_batch(driver, batch[half:])
+    first = await _write_or_halve(driver, batch[:half])
+    return first + await _write_or_halve(driver, batch[half:])
 
 
 async def _write(driver: Any, batch: list[SignedRecord]) -> Outcome:
+    """A batch that came upon a partition being made, or upon a deadlock, is written again."""
+    try:
+        return await _write_once(driver, batch)
+    except (asyncpg.CheckViolationError, asyncpg.TransactionRollbackError):
+        return await _write_once(driver, batch)
+
+
+async def _write_once(driver: Any, batch: list[SignedRecord]) -> Outcome:
     if not any(signed.record.resent_by_identity for signed in batch):
         try:
             async with driver.transaction():
@@ -77,17 +92,22 @@ async def _write_slowly(driver: Any, batch: list[SignedRecord]) -> Outcome:
 
 async def _not_yet_stored(driver: Any, batch: list[SignedRecord]) -> list[SignedRecord]:
     """Without the records that the sender identified but did not time, if stored before."""
-    untimed = {
-        signed.record.record_id: signed.record.correlation_id
-        for signed in batch
-        if signed.record.resent_by_identity
-    }
+    untimed = {_identity(signed) for signed in batch if signed.record.resent_by_identity}
     if not untimed:
         return batch
-    await driver.execute(queries.LOCK_IDENTITIES, [str(record_id) for record_id in untimed])
-    rows = await driver.fetch(queries.STORED_IDENTITIES, list(untimed.values()), list(untimed))
-    stored = {row["record_id"] for row in rows}
-    return [signed for signed in batch if signed.record.record_id not in stored]
+    await driver.execute(queries.LOCK_IDENTITIES, [str(record_id) for _, record_id in untimed])
+    chains, records = zip(*untimed, strict=True)
+    rows = await driver.fetch(queries.STORED_IDENTITIES, chains, records)
+    stored = {(row["correlation_id"], row["record_id"]) for row in rows}
+    return [
+        signed
+        for signed in batch
+        if not (signed.record.resent_by_identity and _identity(signed) in stored)
+    ]
+
+
+def _identity(signed: SignedRecord) -> tuple[str, UUID]:
+    return signed.record.correlation_id, signed.record.record_id
 
 
 async def _copy(driver: Any, table: str, batch: list[SignedRecord]) -> None:

@@ -12,6 +12,16 @@ EXPECTED = {
     "uuid-not-json-serializable",
     "telemetry-never-arrives",
     "alembic-never-awaited",
+    "sqlalchemy-reserved-metadata",
+    "enum-drift",
+    "httpx-asyncclient-app",
+    "pre-auth-state",
+    "test-credit-burn",
+    "environment-config",
+    "webhook-timing-attack",
+    "session-prepared-state",
+    "transformation-coverage",
+    "jsonb-datetime-serialization",
 }
 
 

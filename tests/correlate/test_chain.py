@@ -7,18 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.correlate.chain import Link, correlate
-from app.normalise.record import Severity
 
 START = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
 
 def link(number: int, service: str, *, at: float | None = None, **fields: Any) -> Link:
-    failing = "signature_id" in fields
     return Link(
         record_id=UUID(int=number),
         occurred_at=START + timedelta(seconds=number if at is None else at),
+        received_at=START,
         service=service,
-        level=Severity.ERROR if failing else Severity.INFO,
         **fields,
     )
 
@@ -80,6 +78,31 @@ def test_within_one_tick_the_senders_numbering_decides() -> None:
     ]
 
     assert [one.sequence for one in correlate(records).links] == [1, 2]
+
+
+def test_a_second_call_is_reached_after_all_that_the_first_one_called() -> None:
+    records = [
+        link(1, "gateway", span_id="g"),
+        link(2, "payment", span_id="p", parent_span_id="g"),
+        link(3, "bank", span_id="b", parent_span_id="p"),
+        link(4, "inventory", span_id="i", parent_span_id="g"),
+        link(5, "mailer"),
+    ]
+
+    assert correlate(records).services == ("gateway", "payment", "bank", "inventory", "mailer")
+
+
+def test_thousands_of_nested_calls_take_no_longer_than_their_number() -> None:
+    records = [
+        link(n, f"s{n}", span_id=str(n), parent_span_id=str(n - 1), signature_id=f"e{n}")
+        for n in range(1, 20_000)
+    ]
+
+    chain = correlate(records)
+
+    assert chain.root is not None
+    assert chain.root.signature_id == "e19999"
+    assert chain.services[:2] == ("s1", "s2")
 
 
 def test_a_cycle_of_spans_ends() -> None:

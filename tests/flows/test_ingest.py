@@ -99,6 +99,27 @@ async def test_hostile_values_are_stored_repaired_and_marked(client: httpx.Async
     assert second["annotations"] == ["message_cut"]
 
 
+async def test_the_correlation_id_header_comes_back_beside_a_traceparent(
+    client: httpx.AsyncClient,
+) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    answer = await post(client, RECORD, x_correlation_id="mine", traceparent=parent)
+
+    assert answer.headers["x-correlation-id"] == "mine"
+
+
+async def test_more_records_than_allowed_are_refused_whatever_they_weigh(
+    client: httpx.AsyncClient,
+) -> None:
+    body = gzip.compress(b"[" + b"1," * 200_000 + b"1]")
+
+    answer = await post(client, body, content_encoding="gzip")
+
+    assert answer.status_code == 413
+    assert "more than 20,000 records" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status", "says"),
     [

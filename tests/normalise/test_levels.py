@@ -33,6 +33,9 @@ def test_a_level_is_understood_in_any_case_and_dialect(written: str, meant: Seve
         (13, Severity.WARNING),
         (17, Severity.ERROR),
         (24, Severity.CRITICAL),
+        (30, Severity.WARNING),
+        (40, Severity.ERROR),
+        (50, Severity.CRITICAL),
     ],
 )
 def test_syslog_and_opentelemetry_numbers_are_understood(number: object, meant: Severity) -> None:

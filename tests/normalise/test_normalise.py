@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.normalise.context import Context, new_record_id
+from app.normalise.letter import MAX_ATTRIBUTE_BYTES
 from app.normalise.normalise import (
-    MAX_ATTRIBUTE_BYTES,
     MAX_MESSAGE_BYTES,
-    Context,
-    new_record_id,
     normalise,
 )
 from app.normalise.record import Frame, LogRecord, Refused, Severity
 from app.normalise.repairs import REFUSAL_HINTS, Refusal, Repair
-from app.normalise.text import cut_bytes, json_text, storable, storable_json
+from app.normalise.text import cut_bytes, storable, storable_json
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 CONTEXT = Context(received_at=NOW)
@@ -38,6 +37,10 @@ def record(**fields: Any) -> LogRecord:
     result = normalise({"service": "payment", "message": "paid", **fields}, 0, CONTEXT)
     assert isinstance(result, LogRecord), result
     return result
+
+
+def attributes(record: LogRecord) -> Any:
+    return json.loads(record.attributes)
 
 
 def refusal(raw: object) -> str:
@@ -93,7 +96,7 @@ def test_aliases_of_the_contract_are_understood() -> None:
 def test_unknown_fields_are_kept_among_the_attributes() -> None:
     stored = record(order_id="o-17", attributes={"amount": 5})
 
-    assert stored.attributes == {"order_id": "o-17", "amount": 5}
+    assert attributes(stored) == {"order_id": "o-17", "amount": 5}
 
 
 def test_an_unknown_level_is_marked_kept_and_never_hides_an_exception() -> None:
@@ -101,7 +104,7 @@ def test_an_unknown_level_is_marked_kept_and_never_hides_an_exception() -> None:
     failing = record(level="loud", exception={"type": "E", "message": "m"})
 
     assert (plain.level, failing.level) == (Severity.INFO, Severity.ERROR)
-    assert plain.attributes == {"level": "loud"}
+    assert attributes(plain) == {"level": "loud"}
     assert plain.annotations == (Repair.LEVEL_UNKNOWN,)
 
 
@@ -109,7 +112,7 @@ def test_an_unreadable_time_is_marked_and_kept() -> None:
     stored = record(timestamp="yesterday")
 
     assert stored.occurred_at == NOW
-    assert stored.attributes == {"timestamp": "yesterday"}
+    assert attributes(stored) == {"timestamp": "yesterday"}
     assert stored.annotations == (Repair.TIME_UNREADABLE,)
 
 
@@ -126,7 +129,7 @@ def test_nul_and_lone_surrogates_are_replaced_and_marked() -> None:
     stored = record(message="a\x00b\ud800c", attributes={"k\x00": ["\udfff"]})
 
     assert stored.message == "a\ufffdb\ufffdc"
-    assert stored.attributes == {"k\ufffd": ["\ufffd"]}
+    assert attributes(stored) == {"k\ufffd": ["\ufffd"]}
     assert stored.annotations == (Repair.TEXT_REPAIRED,)
 
 
@@ -183,13 +186,20 @@ def test_an_unsafe_correlation_id_falls_back_to_the_request_and_is_kept() -> Non
 
     assert isinstance(stored, LogRecord)
     assert stored.correlation_id == "of-the-request"
-    assert stored.attributes == {"correlation_id": "has spaces"}
+    assert attributes(stored) == {"correlation_id": "has spaces"}
     assert stored.annotations == (Repair.CORRELATION_ID_UNSAFE,)
 
 
 def test_an_odd_record_id_is_derived_the_same_way_each_time() -> None:
     assert record(record_id="order 17").record_id == record(record_id="order 17").record_id
     assert record(record_id="order 17").record_id != record(record_id="order 18").record_id
+
+
+def test_records_that_share_an_odd_id_are_not_one_record() -> None:
+    one, two = (record(event_id="4624", message=m) for m in ("logged on", "logged off"))
+
+    assert one.record_id != two.record_id
+    assert one.annotations == (Repair.RECORD_ID_DERIVED,)
 
 
 def test_a_record_identified_but_not_timed_says_so() -> None:
@@ -201,16 +211,16 @@ def test_a_record_identified_but_not_timed_says_so() -> None:
 
 
 def test_attributes_over_the_budget_are_cut_and_marked() -> None:
-    stored = record(attributes={"small": 1, "huge": "x" * MAX_ATTRIBUTE_BYTES})
+    stored = record(attributes={"huge": "x" * MAX_ATTRIBUTE_BYTES, "small": 1})
 
-    assert stored.attributes == {"small": 1}
+    assert attributes(stored) == {"small": 1}
     assert stored.annotations == (Repair.ATTRIBUTES_CUT,)
 
 
 def test_numbers_that_json_cannot_carry_become_text() -> None:
     stored = record(attributes={"nan": math.nan, "big": 2**70})
 
-    assert stored.attributes == {"nan": "nan", "big": str(2**70)}
+    assert attributes(stored) == {"nan": "nan", "big": str(2**70)}
 
 
 def test_values_nested_too_deep_become_text() -> None:
@@ -220,7 +230,7 @@ def test_values_nested_too_deep_become_text() -> None:
 
     stored = record(attributes={"deep": value})
 
-    assert json_text(stored.attributes).count("[") > 60
+    assert stored.attributes.count("[") > 60
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))
@@ -228,7 +238,7 @@ def test_any_json_object_is_stored_or_refused_and_never_raises(raw: dict[str, An
     result = normalise(raw, 0, CONTEXT)
 
     if isinstance(result, LogRecord):
-        json_text(result.attributes).encode("utf-8")
+        result.attributes.encode("utf-8")
         assert "\x00" not in result.message
         result.message.encode("utf-8")
     else:
@@ -264,7 +274,56 @@ def test_a_cut_text_fits_and_is_a_start_of_the_whole(text: str, limit: int) -> N
 
 
 def test_record_ids_are_version_7_and_carry_their_time() -> None:
-    made = new_record_id(NOW)
+    made = new_record_id(NOW, 0)
 
     assert made.version == 7
     assert made.int >> 80 == int(NOW.timestamp() * 1000)
+
+
+@given(st.lists(st.integers(0, 2**26 - 1), unique=True, min_size=2))
+def test_record_ids_of_one_request_sort_as_they_were_sent(places: list[int]) -> None:
+    made = {place: new_record_id(NOW, place) for place in places}
+
+    assert sorted(places) == sorted(places, key=made.__getitem__)
+
+
+def test_an_exception_without_a_level_is_an_error() -> None:
+    assert record(exception={"type": "E", "message": "m"}).level is Severity.ERROR
+    assert record(exception={"type": "E"}, level="info").level is Severity.INFO
+
+
+def test_other_names_for_the_parts_of_an_exception_are_understood() -> None:
+    frames = [{"file": "a.py", "function": "f", "line": 3}]
+    spellings = (
+        {"type": "E", "value": "m", "stacktrace": {"frames": frames}},
+        {"class": "E", "message": "m", "frames": frames},
+        {"name": "E", "message": "m", "stack": frames},
+    )
+
+    first, *others = (record(exception=spelling).exception for spelling in spellings)
+
+    assert first is not None
+    assert (first.type, first.message, len(first.stacktrace)) == ("E", "m", 1)
+    assert all(other == first for other in others)
+
+
+def test_parts_of_an_exception_nobody_knows_are_kept() -> None:
+    stored = record(exception={"type": "E", "thread": "main"})
+
+    assert attributes(stored) == {"exception": {"thread": "main"}}
+
+
+def test_null_says_nothing_where_an_alias_says_something() -> None:
+    stored = normalise(
+        {"service": None, "service_name": "s", "message": "m", "correlation_id": None,
+         "trace_id": "t"}, 0, CONTEXT,
+    )  # fmt: skip
+
+    assert isinstance(stored, LogRecord)
+    assert (stored.service, stored.correlation_id) == ("s", "t")
+
+
+def test_a_field_and_an_attribute_of_one_name_are_both_kept() -> None:
+    stored = record(user=1, attributes={"user": 2})
+
+    assert attributes(stored) == {"user": 2, "user (outside)": 1}

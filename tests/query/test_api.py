@@ -1,9 +1,15 @@
 import asyncio
+import base64
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
+
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import running
 
 pytestmark = pytest.mark.anyio
 UUID_ERROR = {
@@ -16,6 +22,10 @@ UUID_ERROR = {
         "TypeError: Object of type UUID is not JSON serializable\n"
     ),
 }
+
+
+def cursor(moment: str) -> str:
+    return base64.urlsafe_b64encode(f"{moment} {uuid4()}".encode()).decode()
 
 
 async def post(client: httpx.AsyncClient, *records: dict[str, Any]) -> None:
@@ -94,6 +104,33 @@ async def test_an_unknown_error_is_shown_as_unknown(client: httpx.AsyncClient) -
     assert (incident["match"], incident["known_issue_id"]) == (None, None)
 
 
+async def test_a_failing_chain_shows_its_fix_before_it_is_settled(
+    settings: Settings,
+) -> None:
+    patient = msgspec.structs.replace(settings, quiet_seconds=600)
+    async with running(create_app(patient)) as client:
+        await post(
+            client,
+            {"service": "s", "exception": UUID_ERROR, "message": "m", "correlation_id": "a/b"},
+        )
+        chain = (await client.get("/api/chains/a/b")).json()
+
+    assert (chain["settled"], chain["incident_id"]) == (False, None)
+    assert chain["match"]["known_issue_id"] == "uuid-not-json-serializable"
+    assert chain["root"]["message"] == "m"
+
+
+async def test_records_of_one_request_keep_the_order_they_were_sent_in(
+    client: httpx.AsyncClient,
+) -> None:
+    steps = [{"service": "s", "message": f"step {n}", "correlation_id": "c"} for n in range(50)]
+    await post(client, *steps)
+
+    chain = (await client.get("/api/chains/c")).json()
+
+    assert [r["message"] for r in chain["records"]] == [step["message"] for step in steps]
+
+
 async def test_incidents_are_paged_newest_first(client: httpx.AsyncClient) -> None:
     for number, kind in enumerate(("OneError", "TwoError", "ThreeError")):
         await failing_chain(
@@ -156,6 +193,8 @@ async def test_match_says_when_it_knows_none(client: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("path", "says"),
     [
+        ("/api/chains/%00", "No log record carries this correlation ID."),
+        ("/api/known-issues/%00", "The catalogue has no entry with this ID."),
         ("/api/chains/nowhere", "No log record carries this correlation ID."),
         (f"/api/incidents/{uuid4()}", "No incident has this ID."),
         ("/api/known-issues/nothing", "The catalogue has no entry with this ID."),
@@ -178,6 +217,8 @@ async def test_what_does_not_exist_is_a_clear_404(
         ("GET", "/api/incidents?limit=1000000000", None),
         ("GET", "/api/incidents?status=sad", None),
         ("GET", "/api/incidents?after=tampered", None),
+        ("GET", f"/api/incidents?after={cursor('0001-01-01T00:00:00+23:59')}", None),
+        ("GET", f"/api/incidents?after={cursor('2026-01-01T00:00:00')}", None),
         ("POST", "/api/match", {}),
         ("POST", "/api/match", {"text": "  "}),
         ("POST", "/api/match", {"text": 5}),

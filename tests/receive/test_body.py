@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from app.receive.body import (
     NOT_JSON,
+    Body,
     BodyTooLarge,
     UnreadableBody,
     UnsupportedBody,
+    decompressed,
     raw_records,
     read_body,
 )
@@ -29,7 +31,8 @@ async def chunks(body: bytes, size: int = 1000) -> AsyncIterator[bytes]:
 
 
 async def read(body: bytes, encoding: str = "", limit: int = LIMIT) -> bytes:
-    return await read_body(chunks(body), encoding=encoding, limit=limit)
+    content = await read_body(chunks(body), limit=limit)
+    return decompressed(Body(content=content, encoding=encoding), limit=limit)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,18 @@ def test_lines_of_which_none_is_json_are_unreadable() -> None:
         raw_records(b"hello\nworld", NDJSON)
     with pytest.raises(UnreadableBody, match="holds no line"):
         raw_records(b"\n \n", NDJSON)
+
+
+def test_more_records_than_allowed_are_refused() -> None:
+    with pytest.raises(BodyTooLarge, match="more than 2 records; send smaller batches"):
+        raw_records(b"[1, 1, 1]", "", most=2)
+
+
+def test_a_byte_order_mark_and_a_number_of_5000_digits_are_read() -> None:
+    digits = "9" * 5000
+
+    assert raw_records(b'\xef\xbb\xbf{"a": 1}', "") == [{"a": 1}]
+    assert raw_records(f'{{"a": {digits}}}'.encode(), "") == [{"a": digits}]
 
 
 def test_other_content_types_are_refused_with_what_to_send() -> None:

@@ -80,6 +80,16 @@ def test_a_status_that_also_tells_success_is_an_outcome() -> None:
     assert len(grouped(families)) == 1
 
 
+def test_a_list_of_values_is_as_long_as_it_happens_to_be() -> None:
+    families = observed(
+        "delete blocks blk_1 of 10.0.0.1",
+        "delete blocks blk_1 blk_2 blk_3 of 10.0.0.1,10.0.0.2",
+        "delete blocks blk_1, blk_2 of 10.0.0.1",
+    )
+
+    assert len(grouped(families)) == 1
+
+
 def test_switches_tell_messages_apart() -> None:
     families = observed("maintenance mode is on now", "maintenance mode is off now")
 

@@ -1,15 +1,24 @@
+import asyncio
 from datetime import UTC, date, datetime
 
 import asyncpg
 import pytest
 
-from app.normalise.normalise import Context
+from app.database import asyncpg_dsn
+from app.normalise.context import Context
+from app.normalise.record import Refused
+from app.store.batch import SignedRecord
 from app.store.ingest import prepare
 from app.store.partitions import days_to_hold, make_partitions
 from app.store.writer import write_batch
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+
+
+def prepare_one() -> tuple[list[SignedRecord], list[Refused]]:
+    raw = [{"service": "s", "message": "m", "timestamp": NOW.isoformat()}]
+    return prepare(raw, Context(received_at=NOW))
 
 
 def test_yesterday_today_and_the_days_ahead_are_held() -> None:
@@ -29,12 +38,33 @@ async def test_partitions_are_made_once(connection: asyncpg.Connection) -> None:
     assert again == []
 
 
+async def test_partitions_are_made_while_records_come_in(database_url: str) -> None:
+    writer, maker = [await asyncpg.connect(asyncpg_dsn(database_url)) for _ in range(2)]
+    made = asyncio.Event()
+
+    async def write() -> int:
+        stored = 0
+        while not made.is_set():
+            batch, _ = prepare_one()
+            stored += (await write_batch(writer, batch)).stored
+        return stored
+
+    writing = asyncio.create_task(write())
+    await asyncio.sleep(0.05)
+    await make_partitions(maker, now=NOW, ahead=5)
+    made.set()
+    stored = await writing
+
+    assert await maker.fetchval("SELECT count(*) FROM log_records") == stored
+    assert await maker.fetchval("SELECT count(*) FROM log_records_default") == 0
+    await writer.close()
+    await maker.close()
+
+
 async def test_rows_of_the_default_partition_move_into_their_day(
     connection: asyncpg.Connection,
 ) -> None:
-    batch, _ = prepare(
-        [{"service": "s", "message": "m", "timestamp": NOW.isoformat()}], Context(received_at=NOW)
-    )
+    batch, _ = prepare_one()
     await write_batch(connection, batch)
     assert await connection.fetchval("SELECT count(*) FROM log_records_default") == 1
 

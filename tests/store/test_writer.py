@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -6,7 +7,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from app.normalise.normalise import Context
+from app.database import asyncpg_dsn
+from app.normalise.context import Context
 from app.normalise.record import LogRecord
 from app.store.batch import SignedRecord
 from app.store.ingest import prepare
@@ -81,6 +83,41 @@ async def test_a_record_resent_without_a_time_is_stored_once(
 
     assert outcome == Outcome(resent=1)
     assert await count(connection) == 1
+
+
+async def test_the_same_id_in_two_chains_is_resent_in_each(
+    connection: asyncpg.Connection,
+) -> None:
+    one, two = str(uuid4()), str(uuid4())
+    await write_batch(connection, batch_of({"record_id": one, "correlation_id": "a"}))
+
+    outcome = await write_batch(
+        connection,
+        batch_of(
+            {"record_id": one, "correlation_id": "a"},
+            {"record_id": one, "correlation_id": "b"},
+            {"record_id": two, "correlation_id": "a"},
+        ),
+    )
+
+    assert outcome == Outcome(stored=2, resent=1)
+
+
+async def test_two_batches_with_the_same_records_in_opposite_order_do_not_deadlock(
+    database_url: str,
+) -> None:
+    drivers = [await asyncpg.connect(asyncpg_dsn(database_url)) for _ in range(2)]
+    for turn in range(10):
+        batch = batch_of(
+            *({"level": "error", "message": f"m{n}", "correlation_id": f"{turn}-{n}"}
+              for n in range(40))
+        )  # fmt: skip
+        outcomes = await asyncio.gather(
+            write_batch(drivers[0], batch), write_batch(drivers[1], batch[::-1])
+        )
+        assert sum(outcome.stored for outcome in outcomes) == 40
+    for driver in drivers:
+        await driver.close()
 
 
 def _unstorable(signed: SignedRecord) -> SignedRecord:

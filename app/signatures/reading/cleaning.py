@@ -13,7 +13,7 @@ _ANSI = re.compile(
 )
 _EMPTY_LINES = re.compile(r"\n{3,}+")
 _ESCAPE = re.compile(r'\\(?:([nrtbf"\'/\\])|u([0-9a-fA-F]{4})|x1[bB]|033|e(?=\[))')
-_PLAIN_ESCAPE = re.compile(r"\\(?:r\\n|[nr])|\\(t)")
+_PLAIN_ESCAPE = re.compile(r"(?:\\r)?\\n((?:\\t)*+)")
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 _LEVEL = (
@@ -44,7 +44,7 @@ _PREFIXES = tuple(
         # glog
         r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d++ ++\d++ [\w.-]++:\d++\](?: |$)",
         # level, with or without a logger's name behind it
-        rf"(?:{_LEVEL}):[\w.$-]++:(?: |$)?",
+        rf"(?:{_LEVEL}):[\w.$-]++:",
         rf"\[(?:{_LEVEL})\](?! \d++#)(?:: ?| |$)",
         rf"(?:{_LEVEL})(?::(?!  )| [-|](?= ))?(?: |$)",
         # pod, thread, process
@@ -96,7 +96,7 @@ def unescaped(text: str) -> str:
         except (msgspec.DecodeError, ValueError):
             text = text[1:-1]
     if '"' in text and '\\"' not in text:
-        return plain(_PLAIN_ESCAPE.sub(lambda found: "\t" if found[1] else "\n", text))
+        return plain(_PLAIN_ESCAPE.sub(lambda found: "\n" + "\t" * (len(found[1]) // 2), text))
     return plain(_ESCAPE.sub(_unescape, text))
 
 
@@ -171,10 +171,20 @@ def _cut(lines: Sequence[str], width: Callable[[str], int]) -> list[str] | None:
 def _peeled(lines: Sequence[str]) -> list[str] | None:
     sample = [line for line in lines[: 4 * _SAMPLE] if line][:_SAMPLE]
     for prefix in _PREFIXES:
-        matches = sum(1 for line in sample if prefix.match(line))
-        if matches and matches * 5 >= len(sample) * 4:
+        if sample and _is_common(prefix, sample):
             return [_peel(prefix, line) for line in lines]
     return None
+
+
+def _is_common(prefix: re.Pattern[str], sample: Sequence[str]) -> bool:
+    """Whether four of five lines begin with it; most prefixes are refused after three lines."""
+    spare = len(sample) // 5
+    for line in sample:
+        if prefix.match(line) is None:
+            spare -= 1
+            if spare < 0:
+                return False
+    return True
 
 
 def _peel(prefix: re.Pattern[str], line: str) -> str:

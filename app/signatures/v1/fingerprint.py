@@ -27,10 +27,9 @@ _EXHAUSTED = (
     "maximum call stack",
     "stack exceeds",
 )
-_REMEMBERED = 8_192
-_by_message_said: dict[tuple[object, ...], Signature] = {}
-_by_message_masked: dict[tuple[object, ...], Signature] = {}
-"""Services say the same again and again, in few shapes. Caches: emptied when full."""
+_REMEMBERED = 4_096
+_by_kind: dict[tuple[object, ...], Signature] = {}
+"""Plain messages come in few kinds. A cache: emptied when full."""
 
 _DEFAULT = {"{{ default }}", "{{default}}"}
 
@@ -46,26 +45,15 @@ def sign(report: ErrorReport, *, fingerprint: tuple[str, ...] | None = None) -> 
 
 
 def _sign_message(report: ErrorReport) -> Signature:
-    said = (report.message, report.code)
-    signature = _by_message_said.get(said)
+    masked = mask(report.message[:LONGEST_READ])
+    kind = (masked.text, report.code, *masked.counts.items())
+    signature = _by_kind.get(kind)
     if signature is None:
-        masked = mask(report.message[:LONGEST_READ])
-        kind = (masked.text, report.code, *masked.counts.items())
-        signature = _by_message_masked.get(kind)
-        if signature is None:
-            signature = _by_text(masked, report.code)
-            _remember(_by_message_masked, kind, signature)
-        if len(report.message) <= _LONGEST_MESSAGE:
-            _remember(_by_message_said, said, signature)
+        signature = _by_text(masked, report.code)
+        if len(_by_kind) >= _REMEMBERED:
+            _by_kind.clear()
+        _by_kind[kind] = signature
     return signature
-
-
-def _remember(
-    cache: dict[tuple[object, ...], Signature], key: tuple[object, ...], signature: Signature
-) -> None:
-    if len(cache) >= _REMEMBERED:
-        cache.clear()
-    cache[key] = signature
 
 
 def _by_text(masked: Masked, code: str) -> Signature:

@@ -19,6 +19,7 @@ from app.signatures.v1.vocabulary import (
     DURATIONS,
     MONTH_WORD,
     MONTHS,
+    NAMES_WITH_DIGITS,
     REASONS,
     SIZES,
     STATUS_WORDS,
@@ -38,7 +39,7 @@ class _Telling(NamedTuple):
     masked: str
     kinds: tuple[str, ...]
     role: str
-    """`code`, `status`, `bare` (a short number), `unit`, `month`, `equals`, or empty."""
+    """`code`, `status`, `bare` (a short number), `unit`, `month`, or empty."""
 
 
 _REMEMBERED = 8_192
@@ -58,28 +59,81 @@ _DATE = re.compile(
     (?:[ ]<num>)? (?:[ ]<time>)? (?:[ ][A-Z]{{2,4}})? (?:[ ]<num>)? (?![^\s.,;)\]])""",
     re.VERBOSE,
 )
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_LONGEST_SHAPE = 500
+_REMEMBERED_SHAPES = 4_096
+_met: set[int] = set()
+_shapes: dict[bytes, Masked] = {}
+"""Messages by what they are with all digits 0: most differ from one seen in digits only. Bytes,
+because they translate ten times faster than text."""
+_DIGIT = re.compile(r"[0-9]")
+_RUN = re.compile(r"[A-Za-z]+0[A-Za-z0]*")
+_NAME_SHAPES = frozenset(_DIGIT.sub("0", name) for name in NAMES_WITH_DIGITS)
+_STATUS_SHAPE = re.compile(r"[^0]*000[^0]*")
+_REASONS = tuple([reason] for reason in REASONS)
 _MARKS = "\"'=:([,){}.;"
 
 
 def mask(text: str) -> Masked:
     """`text` with its variable parts as placeholders. `mask(mask(x).text).text == mask(x).text`."""
+    shape = text.encode("utf-8", "surrogatepass").translate(_ZEROS)
+    masked = _shapes.get(shape)
+    if masked is None:
+        masked = _mask(text)
+        if len(text) <= _LONGEST_SHAPE:
+            _learn(shape, masked)
+    return masked
+
+
+def _learn(shape: bytes, masked: Masked) -> None:
+    """Remember a shape at second sight: one with a random id in it never comes again."""
+    if hash(shape) not in _met:
+        if len(_met) >= _REMEMBERED:
+            _met.clear()
+        _met.add(hash(shape))
+    elif _holds_for_all_digits(shape.decode("utf-8", "surrogatepass"), masked):
+        if len(_shapes) >= _REMEMBERED_SHAPES:
+            _shapes.clear()
+        _shapes[shape] = masked
+
+
+def _holds_for_all_digits(shape: str, masked: Masked) -> bool:
+    """Whether any other digits in the same places are masked the same way.
+
+    What is masked depends on digits only where one is kept, in `0x`, in names such as `sha256`,
+    and where a number may be an HTTP status.
+    """
+    if _DIGIT.search(masked.text) or "0x" in shape or "0X" in shape:
+        return False
+    if any(run.lower() in _NAME_SHAPES for run in _RUN.findall(shape)):
+        return False
+    tokens = shape.split()
+    return not any(
+        _STATUS_SHAPE.fullmatch(token)
+        and (_role_before(tokens, place) == "status" or tokens[place + 1 : place + 2] in _REASONS)
+        for place, token in enumerate(tokens)
+    )
+
+
+def _mask(text: str) -> Masked:
     counts: dict[str, int] = {}
     if '"' in text or "'" in text:
         text = mask_quotes(text, counts)
     tokens = text.split()
     words: list[str] = []
-    for place, token in enumerate(tokens):
-        known = _known.get(token) or _look_at(token)
+    append = words.append
+    for place, found in enumerate(map(_known.get, tokens)):
+        known = found or _look_at(tokens[place])
         if isinstance(known, str):
-            words.append(known)
+            append(known)
             continue
         masked, kinds, role = known
         if role == "bare" and _names_error(tokens, place):
-            words.append(token)
+            append(tokens[place])
         elif role == "unit" and words and words[-1].endswith("<num>"):
             _join_unit(words, masked, counts)
         else:
-            words.append(masked)
+            append(masked)
             for kind in kinds:
                 counts[kind] = counts.get(kind, 0) + 1
     text = " ".join(words)
@@ -120,8 +174,6 @@ def _role(token: str, masked: str) -> str:
 
 def _announced(masked: str, core: str) -> str:
     """What number the token announces: `http_status:`, `exit code`, `returned`."""
-    if masked == "=":
-        return "equals"
     if core.startswith("HTTP/"):
         return "status"
     word = core.rpartition("_")[2].rpartition(".")[2].lower()
@@ -133,23 +185,22 @@ def _announced(masked: str, core: str) -> str:
 def _names_error(tokens: list[str], place: int) -> bool:
     """`returned 404`, `exit code 137`, `404 Not Found` name an error; `returned 404 rows` not."""
     after = tokens[place + 1] if place + 1 < len(tokens) else ""
+    before = _role_before(tokens, place)
+    if before not in {"code", "status"} and after not in REASONS:
+        return False
     if after.strip(",.;:").lower() in COUNTED:
         return False
-    before = _role_before(tokens, place)
-    if before == "code":
-        return True
-    status = before == "status" or after in REASONS
-    return status and _STATUS.fullmatch(tokens[place]) is not None
+    return before == "code" or _STATUS.fullmatch(tokens[place]) is not None
 
 
 def _role_before(tokens: list[str], place: int) -> str:
-    role = ""
-    for token in reversed(tokens[max(0, place - 2) : place]):
-        known = _known.get(token) or _look_at(token)
-        role = "" if isinstance(known, str) else known.role
-        if role != "equals":
-            return role
-    return role
+    """What the token before announces; `=` hands on what stands before it."""
+    if place and tokens[place - 1] == "=":
+        place -= 1
+    if not place:
+        return ""
+    known = _known.get(tokens[place - 1]) or _look_at(tokens[place - 1])
+    return "" if isinstance(known, str) else known.role
 
 
 def _join_unit(words: list[str], unit: str, counts: dict[str, int]) -> None:

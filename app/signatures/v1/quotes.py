@@ -23,7 +23,7 @@ _NAME = re.compile(
 """Names without digits: no later mask touches them, so a second pass sees them again."""
 
 _IDENTIFIER = re.compile(r"""["'][A-Za-z_$<][\w$.<>-]*+["']""")
-_LAST_WORD = re.compile(r"(?<![^\s(\[{,])([A-Za-z]+)[\s=:(\[{,]*\Z")
+_LAST_WORD = re.compile(r"(?<!\S)[(\[{]*([A-Za-z]+)[\s=:(\[{,]*\Z")
 _NEXT_WORD = re.compile(r"\s+([A-Za-z]+)(?![^\s.,;:)\]])")
 _LOOK_BACK = 40
 _EMPTY = 2
@@ -50,7 +50,9 @@ def _is_name(match: re.Match[str]) -> bool:
         return True
     if not _IDENTIFIER.fullmatch(match[0]):
         return False
-    if text.startswith(":", end) and text[start - 1 : start] in {"{", ",", " "}:
+    if text.startswith(":", end) and (
+        not start or text[start - 1] in "{," or text[start - 1].isspace()
+    ):
         return True
     before = _LAST_WORD.search(text, max(0, start - _LOOK_BACK), start)
     if before and before[1].lower() in NAMING_NOUNS:

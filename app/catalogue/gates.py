@@ -1,0 +1,129 @@
+"""Literals that must stand in a text before a rule can hold: what makes 10,000 entries quick.
+
+A gate is a set of literals of which at least one stands in every text the rule holds for. All
+gates of a catalogue go into one Aho-Corasick automaton (Aho and Corasick, CACM 1975), so that a
+text is read once, and only entries whose gate opens are looked at.
+"""
+
+# The parser of the standard library, which has no public name since Python 3.11.
+import re._constants as sre  # type: ignore[import-not-found]
+import re._parser as sre_parser  # type: ignore[import-not-found]
+from collections.abc import Iterable
+from typing import Any, Final
+
+import ahocorasick
+
+from app.catalogue.model import Clause
+from app.catalogue.rules import Subject
+
+Gate = frozenset[str] | None
+"""Lower-case literals; None: the rule may hold for any text."""
+
+_SHORTEST: Final = 3
+_MOST: Final = 64
+"""A gate of more literals is no gate."""
+
+
+class Gates:
+    """Which of many entries may hold for a text."""
+
+    def __init__(self, gates: Iterable[tuple[int, Gate]]) -> None:
+        self._open: list[int] = []
+        owners: dict[str, list[int]] = {}
+        for entry, gate in gates:
+            if gate is None:
+                self._open.append(entry)
+            for literal in gate or ():
+                owners.setdefault(literal, []).append(entry)
+        self._automaton = ahocorasick.Automaton()
+        for literal, entries in owners.items():
+            self._automaton.add_word(literal, tuple(entries))
+        if owners:
+            self._automaton.make_automaton()
+        self._empty = not owners
+
+    def opened_by(self, haystack: str) -> set[int]:
+        """The entries whose gate the lower-case text opens, and those without a gate."""
+        found = set(self._open)
+        if not self._empty:
+            for _, entries in self._automaton.iter(haystack):
+                found.update(entries)
+        return found
+
+
+def haystack_of(subject: Subject) -> str:
+    """All that a literal of a rule could stand in, in lower case."""
+    errors = subject.report.errors
+    frames = (f"{frame.module} {frame.function}" for error in errors for frame in error.frames)
+    heads = (f"{error.type}\n{error.message}" for error in errors)
+    return "\n".join((subject.text, subject.report.message, *heads, *frames)).lower()
+
+
+def gate_of(clause: Clause) -> Gate:
+    """The best gate among all that the clause demands."""
+    gates = [
+        *(_literal(text) for text in (_last(clause.exception), clause.message, clause.text)),
+        *(_literal(text) for text in (clause.frame, *clause.lines)),
+        *(_of_pattern(pattern) for pattern in (clause.message_re2, clause.text_re2)),
+        *(gate_of(part) for part in clause.all),
+        _either(gate_of(part) for part in clause.any) if clause.any else None,
+    ]
+    return _best(gates)
+
+
+def _last(dotted: str) -> str:
+    """A type may be reported with other separators: its last name is sure to be there."""
+    return dotted.replace("::", ".").replace("\\", ".").rpartition(".")[2]
+
+
+def _literal(text: str) -> Gate:
+    return frozenset([text.lower()]) if len(text) >= _SHORTEST else None
+
+
+def _either(gates: Iterable[Gate]) -> Gate:
+    """One of several alternatives: any literal of any of them."""
+    union: set[str] = set()
+    for gate in gates:
+        if gate is None:
+            return None
+        union |= gate
+    return frozenset(union) if 0 < len(union) <= _MOST else None
+
+
+def _best(gates: Iterable[Gate]) -> Gate:
+    """The gate whose shortest literal is longest: the one that opens least often."""
+    return max((gate for gate in gates if gate), key=lambda g: min(map(len, g)), default=None)
+
+
+def _of_pattern(pattern: str) -> Gate:
+    """RE2's syntax is close to Python's: what Python cannot parse has no gate."""
+    if not pattern:
+        return None
+    try:
+        parsed = sre_parser.parse(pattern)
+    except (sre_parser.error, RecursionError, OverflowError):
+        return None
+    return _of_sequence(list(parsed))
+
+
+def _of_sequence(items: list[Any]) -> Gate:
+    gates: list[Gate] = []
+    run: list[str] = []
+    for kind, value in [*items, (None, None)]:
+        if kind is sre.LITERAL:
+            run.append(chr(value))
+            continue
+        gates.append(_literal("".join(run)))
+        run = []
+        gates.append(_of_item(kind, value))
+    return _best(gates)
+
+
+def _of_item(kind: Any, value: Any) -> Gate:
+    if kind is sre.SUBPATTERN:
+        return _of_sequence(list(value[3]))
+    if kind is sre.BRANCH:
+        return _either(_of_sequence(list(branch)) for branch in value[1])
+    if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[0] > 0:
+        return _of_sequence(list(value[2]))
+    return None
