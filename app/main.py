@@ -13,7 +13,9 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from app import __version__, metrics
 from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
-from app.catalogue.matcher import Matcher
+from app.catalogue.handlers import router as catalogue_router
+from app.catalogue.live import LiveCatalogue
+from app.catalogue.model import KnownIssue
 from app.correlation import CorrelationMiddleware
 from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
@@ -30,13 +32,14 @@ log = structlog.get_logger(__name__)
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application. `settings.database_url` must name a server; nothing is opened yet."""
     database = Database(settings.database_url, settings)
-    matcher = _read_catalogue(settings)
-    digest = Digest(database, matcher, settings)
-    upkeep = Upkeep(database, matcher, settings)
+    issues = _read_catalogue(settings)
+    catalogue = LiveCatalogue(issues)
+    digest = Digest(database, catalogue, settings)
+    upkeep = Upkeep(database, catalogue, issues, settings)
     provided = {
         "settings": settings,
         "database": database,
-        "matcher": matcher,
+        "catalogue": catalogue,
         "accept": Ingest(database, settings),
         "check_health": HealthCheck(database, digest),
     }
@@ -58,7 +61,7 @@ def create_app(settings: Settings) -> Litestar:
             await database.close()
 
     return Litestar(
-        route_handlers=[receive_router, query_router, PrometheusController],
+        route_handlers=[receive_router, catalogue_router, query_router, PrometheusController],
         lifespan=[lifespan],
         dependencies={name: _constant(value) for name, value in provided.items()},
         middleware=[
@@ -83,7 +86,7 @@ def _constant(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-def _read_catalogue(settings: Settings) -> Matcher:
+def _read_catalogue(settings: Settings) -> tuple[KnownIssue, ...]:
     compiled = read_documents([DEFAULT_DOCUMENTS, *settings.catalogue_paths()])
     for problem in compiled.problems:
         log.warning(
@@ -92,7 +95,7 @@ def _read_catalogue(settings: Settings) -> Matcher:
             line=problem.line,
             reason=problem.reason,
         )
-    return Matcher(compiled.issues)
+    return compiled.issues
 
 
 async def _prepare(upkeep: Upkeep) -> bool:

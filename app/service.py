@@ -1,6 +1,7 @@
 """What one process runs beside its handlers: preparation, upkeep and health."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -9,7 +10,9 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from app.catalogue.matcher import Matcher
+from app.catalogue.health import check_health
+from app.catalogue.live import LiveCatalogue
+from app.catalogue.model import KnownIssue
 from app.catalogue.queries import sync_known_issues
 from app.correlate.queries import marks_waiting
 from app.database import Database, DatabaseUnavailable
@@ -55,11 +58,18 @@ async def require_migrated(settings: Settings) -> None:
 
 
 class Upkeep:
-    """Partitions ahead of the day, and the stored catalogue equal to the compiled one."""
+    """Partitions ahead of the day, the default catalogue stored, its entries' health."""
 
-    def __init__(self, database: Database, matcher: Matcher, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: LiveCatalogue,
+        issues: Sequence[KnownIssue],
+        settings: Settings,
+    ) -> None:
         self._database = database
-        self._matcher = matcher
+        self._catalogue = catalogue
+        self._issues = issues
         self._settings = settings
 
     async def once(self) -> None:
@@ -70,10 +80,16 @@ class Upkeep:
                 driver, now=datetime.now(UTC), ahead=self._settings.partitions_ahead_days
             )
         async with self._database.session() as session:
-            synced = await sync_known_issues(session, self._matcher.issues.values())
+            synced = await sync_known_issues(session, self._issues)
+        async with self._database.session() as session:
+            await check_health(session, self._catalogue.matcher)
+        async with self._database.session() as session:
+            await self._catalogue.refresh(session)
         if made:
             log.info("partitions_made", names=made)
-        if synced.new or synced.changed or synced.retired:
+        for problem in synced.problems:
+            log.warning("catalogue_entry_refused", reason=problem.reason)
+        if synced.anything():
             log.info(
                 "catalogue_synced",
                 new=len(synced.new),

@@ -13,6 +13,13 @@ class Tier(enum.StrEnum):
     SUGGESTED = "suggested"
 
 
+class Verdict(enum.StrEnum):
+    """What an engineer says of a match."""
+
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
 class Clause(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
