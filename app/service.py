@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
 from app.catalogue.health import check_health
 from app.catalogue.live import LiveCatalogue
 from app.catalogue.model import KnownIssue
@@ -60,33 +61,48 @@ async def require_migrated(settings: Settings) -> None:
 class Upkeep:
     """Partitions ahead of the day, the default catalogue stored, its entries' health."""
 
-    def __init__(
-        self,
-        database: Database,
-        catalogue: LiveCatalogue,
-        issues: Sequence[KnownIssue],
-        settings: Settings,
-    ) -> None:
+    def __init__(self, database: Database, catalogue: LiveCatalogue, settings: Settings) -> None:
         self._database = database
         self._catalogue = catalogue
-        self._issues = issues
         self._settings = settings
 
-    async def once(self) -> None:
-        """Raises `DatabaseUnavailable`, `NotMigrated`."""
+    async def prepare(self) -> None:
+        """What the first record needs. Raises `DatabaseUnavailable`, `NotMigrated`."""
         await check_revision(self._database)
         async with self._database.driver() as driver:
             made = await make_partitions(
                 driver, now=datetime.now(UTC), ahead=self._settings.partitions_ahead_days
             )
+        if made:
+            log.info("partitions_made", names=made)
         async with self._database.session() as session:
-            synced = await sync_known_issues(session, self._issues)
+            await self._catalogue.refresh(session)
+
+    async def run(self) -> None:
+        """All of it, again every ten minutes, and every second while the database is away."""
+        # Read here and not before the start: compiling the documents takes a while.
+        issues = await asyncio.to_thread(read_catalogue, self._settings)
+        self._catalogue.use_until_refreshed(issues)
+        while True:
+            pause = UPKEEP_SECONDS
+            try:
+                await self.prepare()
+                await self._keep_catalogue(issues)
+            except (DatabaseUnavailable, NotMigrated) as error:
+                log.warning("upkeep_waits", reason=str(error))
+                pause = RETRY_SECONDS
+            except Exception:
+                log.exception("upkeep_failed")
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _keep_catalogue(self, issues: Sequence[KnownIssue]) -> None:
+        async with self._database.session() as session:
+            synced = await sync_known_issues(session, issues)
         async with self._database.session() as session:
             await check_health(session, self._catalogue.matcher)
         async with self._database.session() as session:
             await self._catalogue.refresh(session)
-        if made:
-            log.info("partitions_made", names=made)
         for problem in synced.problems:
             log.warning("catalogue_entry_refused", reason=problem.reason)
         if synced.anything():
@@ -97,27 +113,26 @@ class Upkeep:
                 retired=len(synced.retired),
             )
 
-    async def run(self, *, prepared: bool) -> None:
-        """Again every ten minutes, and every second while the database is away."""
-        pause = UPKEEP_SECONDS if prepared else RETRY_SECONDS
-        while True:
-            await asyncio.sleep(pause)
-            pause = UPKEEP_SECONDS
-            try:
-                await self.once()
-            except (DatabaseUnavailable, NotMigrated) as error:
-                log.warning("upkeep_waits", reason=str(error))
-                pause = RETRY_SECONDS
-            except Exception:
-                log.exception("upkeep_failed")
-                pause = RETRY_SECONDS
+
+def read_catalogue(settings: Settings) -> tuple[KnownIssue, ...]:
+    """The entries of the default documents and of the folders that the settings name."""
+    compiled = read_documents([DEFAULT_DOCUMENTS, *settings.catalogue_paths()])
+    for problem in compiled.problems:
+        log.warning(
+            "catalogue_entry_broken",
+            document=problem.document,
+            line=problem.line,
+            reason=problem.reason,
+        )
+    return compiled.issues
 
 
 class HealthCheck:
     """`receive.contract.CheckHealth` over the parts of this process."""
 
-    def __init__(self, database: Database, digest: Digest) -> None:
+    def __init__(self, database: Database, digest: Digest, catalogue: LiveCatalogue) -> None:
         self._database = database
+        self._catalogue = catalogue
         self._digest = digest
 
     async def __call__(self) -> Health:
@@ -137,6 +152,7 @@ class HealthCheck:
             spool="none",
             digest=self._digest_state(state),
             chains_waiting=waiting,
+            known_issues=len(self._catalogue.matcher.issues),
         )
 
     def _digest_state(self, database: str) -> Literal["ok", "waiting", "stalled"]:

@@ -43,11 +43,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveCatalogue:
-    """One in each process. Starts with the entries it was given; then follows the database."""
+    """One in each process. Empty at first; then what the database holds."""
 
-    def __init__(self, issues: Iterable[KnownIssue] = ()) -> None:
-        self.matcher = compile_matcher(issues)
+    def __init__(self) -> None:
+        self.matcher = compile_matcher(())
         self._state = _NEVER
+
+    def use_until_refreshed(self, issues: Iterable[KnownIssue]) -> None:
+        """Match with these as long as the database could not be read."""
+        if self._state == _NEVER:
+            self.matcher = compile_matcher(issues)
 
     async def refresh(self, session: AsyncSession) -> Change | None:
         """Compile the stored entries again when any of them changed; what changed."""
