@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
+from app.catalogue.documents import compile_together, read_documents
 from app.catalogue.health import check_health
-from app.catalogue.live import LiveCatalogue
+from app.catalogue.live import LiveCatalogue, default_catalogue
 from app.catalogue.model import KnownIssue
 from app.catalogue.queries import sync_known_issues
 from app.correlate.queries import marks_waiting
@@ -116,7 +116,8 @@ class Upkeep:
 
 def read_catalogue(settings: Settings) -> tuple[KnownIssue, ...]:
     """The entries of the default documents and of the folders that the settings name."""
-    compiled = read_documents([DEFAULT_DOCUMENTS, *settings.catalogue_paths()])
+    own = read_documents(settings.catalogue_paths())
+    compiled = compile_together([default_catalogue(), own])
     for problem in compiled.problems:
         log.warning(
             "catalogue_entry_broken",

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue import queries
 from app.catalogue.alignment import Lexicon
-from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
+from app.catalogue.documents import DEFAULT_DOCUMENTS, Compiled, read_documents
 from app.catalogue.matcher import Matcher
 from app.catalogue.model import KnownIssue
 
@@ -20,9 +20,15 @@ _NEVER: Final = "never read"
 
 
 @cache
+def default_catalogue() -> Compiled:
+    """The entries that come with the service; compiled once in a process."""
+    return read_documents([DEFAULT_DOCUMENTS])
+
+
+@cache
 def default_lexicon() -> Lexicon:
     """What libraries are known to print, for documents that bring no rules."""
-    return Lexicon(read_documents([DEFAULT_DOCUMENTS]).issues)
+    return Lexicon(default_catalogue().issues)
 
 
 def compile_matcher(issues: Iterable[KnownIssue]) -> Matcher:

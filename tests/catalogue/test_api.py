@@ -45,7 +45,12 @@ async def test_an_uploaded_document_explains_errors_stored_before(
     chain = await until(client, lambda chain: chain["match"])
     assert chain["match"]["known_issue_id"] == "kettle"
     assert chain["match"]["source"]["document"] == "kitchen.md"
-    incident = (await client.get(f"/api/incidents/{chain['incident_id']}")).json()
+    async with asyncio.timeout(20):
+        while True:
+            incident = (await client.get(f"/api/incidents/{chain['incident_id']}")).json()
+            if incident["known"]:
+                break
+            await asyncio.sleep(0.05)
     assert incident["known_issue_id"] == "kettle"
 
 
