@@ -58,12 +58,30 @@ async def match_signatures(
     }
     versions = await queries.current_versions(session)
     # A newer replica may have retired an entry that this one still knows.
-    kept = {s: m if m and m.known_issue_id in versions else None for s, m in best.items()}
+    known = {s: m if m and m.known_issue_id in versions else None for s, m in best.items()}
+    shown = [row.signature_id for row in left if _still_shown(row, known, versions)]
+    await queries.confirm_matches(session, shown, catalogue_hash=matcher.catalogue_hash)
+    fresh = {s: m for s, m in known.items() if s not in set(shown)}
     await queries.save_matches(
-        session, kept, catalogue_hash=matcher.catalogue_hash, versions=versions
+        session, fresh, catalogue_hash=matcher.catalogue_hash, versions=versions
     )
-    tiers = Counter(m.tier.value if m else "none" for m in kept.values())
-    return Tally(tiers={**tiers, **({"unchanged": len(spared)} if spared else {})})
+    tiers = Counter(m.tier.value if m else "none" for m in fresh.values())
+    same = len(spared) + len(shown)
+    return Tally(tiers={**tiers, **({"unchanged": same} if same else {})})
+
+
+def _still_shown(
+    row: queries.Unmatched, known: dict[str, Match | None], versions: dict[str, int]
+) -> bool:
+    """A match keeps pointing to the version that people saw.
+
+    So it does when the entry has a newer version that still holds, and when it was retired and
+    nothing else explains the error.
+    """
+    now = known[row.signature_id]
+    if now:
+        return now.known_issue_id == row.known_issue_id
+    return row.known_issue_id is not None and row.known_issue_id not in versions
 
 
 class Shortcut:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, select, text, tuple_
+from sqlalchemy import Select, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,6 +28,14 @@ from app.store.tables import log_records, signatures
 
 _View = TypeVar("_View", bound=msgspec.Struct)
 
+_newer = known_issues.alias("newer")
+_NEWEST_VERSION = (
+    select(func.max(_newer.c.version))
+    .where(_newer.c.known_issue_id == known_issues.c.known_issue_id, _newer.c.retired_at.is_(None))
+    .correlate(known_issues)
+    .scalar_subquery()
+    .label("newest_version")
+)
 _MATCH_COLUMNS = (
     matches.c.signature_id,
     matches.c.tier,
@@ -36,6 +44,7 @@ _MATCH_COLUMNS = (
     matches.c.borrowed_from,
     known_issues.c.known_issue_id,
     known_issues.c.version,
+    _NEWEST_VERSION,
     known_issues.c.title,
     known_issues.c.fix,
     known_issues.c.caution,

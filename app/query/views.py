@@ -69,6 +69,10 @@ class MatchView(msgspec.Struct, frozen=True, kw_only=True):
     """Which known issue an error is, and why."""
 
     known_issue_id: str
+    version: int | None = None
+    """The version of the entry that was shown; null for a match made just now."""
+    newest_version: int | None = None
+    """A larger one when the entry was changed since; null when it was retired."""
     title: str
     tier: Tier
     score: float

@@ -33,6 +33,10 @@ async def until(client: httpx.AsyncClient, holds: Any) -> Any:
             await asyncio.sleep(0.05)
 
 
+async def is_known(client: httpx.AsyncClient, text: str) -> bool:
+    return bool((await client.post("/api/match", json={"text": text})).json()["known"])
+
+
 async def test_an_uploaded_document_explains_errors_stored_before(
     client: httpx.AsyncClient,
 ) -> None:
@@ -54,17 +58,38 @@ async def test_an_uploaded_document_explains_errors_stored_before(
     assert incident["known_issue_id"] == "kettle"
 
 
-async def test_a_deleted_entry_is_retired_and_the_error_unknown_again(
+async def test_a_deleted_entry_is_retired_and_its_matches_keep_pointing_to_it(
     client: httpx.AsyncClient,
 ) -> None:
     await client.post("/api/catalogue/documents", json=upload())
     await failing_chain(client)
-    await until(client, lambda chain: chain["match"])
+    await until(client, lambda chain: chain["match"] and chain["match"]["version"])
 
     answer = await client.post("/api/catalogue/documents", json=upload("# nothing left\n"))
+    chain = await until(client, lambda chain: chain["match"]["newest_version"] is None)
 
     assert answer.json()["changes"]["retired"] == ["kettle"]
-    await until(client, lambda chain: chain["match"] is None)
+    assert chain["match"]["version"] == 1
+    async with asyncio.timeout(20):
+        while await is_known(client, "kettle exploded"):
+            await asyncio.sleep(0.05)
+    assert (await client.get("/api/chains/c")).json()["match"]["known_issue_id"] == "kettle"
+
+
+async def test_a_changed_paragraph_leaves_what_was_shown_and_names_the_newer_version(
+    client: httpx.AsyncClient,
+) -> None:
+    await client.post("/api/catalogue/documents", json=upload())
+    await failing_chain(client)
+    await until(client, lambda chain: chain["match"] and chain["match"]["version"])
+
+    changed = upload(MAGIC.replace("Send some home", "Buy a new kettle"))
+    await client.post("/api/catalogue/documents", json=changed)
+    await asyncio.sleep(1.5)
+    match = (await client.get("/api/chains/c")).json()["match"]
+
+    assert (match["version"], match["newest_version"]) == (1, 2)
+    assert match["fix"].startswith("Send some home")
 
 
 async def test_a_preview_says_what_would_change_and_saves_nothing(
