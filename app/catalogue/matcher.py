@@ -13,13 +13,13 @@ A score is the share of matches of its kind that were right on the labelled set,
 
 import hashlib
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import msgspec
 
 from app.catalogue.alignment import Lexicon
-from app.catalogue.gates import Gate, Gates, haystack_of
+from app.catalogue.gates import Gate, Gates, alternatives, gates_of, haystack_of
 from app.catalogue.model import Evidence, KnownIssue, Match, Tier
 from app.catalogue.quotes import compile_phrase
 from app.catalogue.rules import Predicate, Subject, compile_clause
@@ -96,11 +96,11 @@ def _candidates(issues: list[KnownIssue], lexicon: Lexicon | None) -> Iterable[_
     borrowed = lexicon.counterparts(without) if lexicon and without else {}
     for issue in issues:
         if issue.rules:
-            yield _by_rules(issue, issue, tier=Tier.EXACT, score=EXACT_SCORE)
+            yield from _by_rules(issue, issue, tier=Tier.EXACT, score=EXACT_SCORE)
             continue
         if origin := borrowed.get(issue.known_issue_id):
             # What libraries are known to print beats a quotation from memory.
-            yield _by_rules(issue, origin, tier=Tier.PROBABLE, score=BORROWED_SCORE)
+            yield from _by_rules(issue, origin, tier=Tier.PROBABLE, score=BORROWED_SCORE)
             continue
         for compiled in filter(None, map(compile_phrase, issue.phrases)):
             yield _by_quotation(issue, *compiled)
@@ -112,17 +112,20 @@ def _by_quotation(issue: KnownIssue, holds: Predicate, gate: Gate) -> _Candidate
     )
 
 
-def _by_rules(issue: KnownIssue, owner: KnownIssue, *, tier: Tier, score: float) -> _Candidate:
-    rules = owner.rules
-    assert rules is not None  # noqa: S101 - both callers asked
-    return _Candidate(
-        issue=issue,
-        tier=tier,
-        score=score,
-        gate=frozenset(owner.gate) if owner.gate else None,
-        compile=lambda: compile_clause(rules),
-        borrowed_from="" if owner is issue else owner.known_issue_id,
-    )
+def _by_rules(
+    issue: KnownIssue, owner: KnownIssue, *, tier: Tier, score: float
+) -> Iterable[_Candidate]:
+    assert owner.rules is not None  # noqa: S101 - both callers asked
+    gates = owner.gates or gates_of(owner.rules)
+    for clause, gate in zip(alternatives(owner.rules), gates, strict=True):
+        yield _Candidate(
+            issue=issue,
+            tier=tier,
+            score=score,
+            gate=frozenset(gate) if gate else None,
+            compile=partial(compile_clause, clause),
+            borrowed_from="" if owner is issue else owner.known_issue_id,
+        )
 
 
 def _placed(evidence: Evidence, subject: Subject) -> Evidence:
