@@ -25,6 +25,7 @@ from app.catalogue.quotes import compile_phrase
 from app.catalogue.rules import Predicate, Subject, compile_clause
 from app.catalogue.suggestions import Suggestions
 from app.normalise.record import Frame, ReportedException
+from app.signatures.model import ErrorReport
 from app.signatures.reading import read_error
 
 MATCHER_VERSION: Final = "2"
@@ -165,13 +166,24 @@ def subject_of(
 ) -> Subject:
     """An error as rules see it, read out of what a sender or a person gave."""
     return Subject(
-        report=read_error(message, exception),
+        report=_report(message, exception),
         text=_whole_text(message, exception),
         service=service,
         level=level,
         release=release,
         attributes=attributes or {},
     )
+
+
+def _report(message: str, exception: ReportedException | None) -> ErrorReport:
+    report = read_error(message, exception)
+    if exception is None or exception.stacktrace:
+        return report
+    # Type and message beside a log text: the causes and frames stand in the text alone.
+    told = read_error(message).errors
+    again = any(e.type == o.type and e.message == o.message for e in told for o in report.errors)
+    errors = told if again else (*told, *report.errors)
+    return msgspec.structs.replace(report, errors=errors)
 
 
 def _whole_text(message: str, exception: ReportedException | None) -> str:
@@ -181,7 +193,12 @@ def _whole_text(message: str, exception: ReportedException | None) -> str:
     if not isinstance(stack, str):
         stack = "\n".join(map(_frame_line, stack))
     head = ": ".join(filter(None, (exception.type, exception.message)))
-    return "\n".join(filter(None, (message, stack, head)))
+    parts: list[str] = []
+    for part in (message, stack, head):
+        # What was said already is said once: rules on ordered lines would see it twice.
+        if part and not any(part in before for before in parts):
+            parts.append(part)
+    return "\n".join(parts)
 
 
 def _frame_line(frame: Frame) -> str:
