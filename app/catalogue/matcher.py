@@ -28,7 +28,7 @@ from app.normalise.record import Frame, ReportedException
 from app.signatures.model import ErrorReport
 from app.signatures.reading import read_error
 
-MATCHER_VERSION: Final = "2"
+MATCHER_VERSION: Final = "3"
 EXACT_SCORE: Final = 0.98
 BORROWED_SCORE: Final = 0.93
 QUOTED_SCORE: Final = 0.85
