@@ -3,7 +3,7 @@
 | tier | what held | score |
 |---|---|---|
 | exact | a rule that the entry's author wrote | 0.98 |
-| probable | rules borrowed from the default entry about the same failure | 0.93 |
+| probable | rules borrowed from the default entry about the same failure | 0.95 |
 | probable | an error text that the document quotes | 0.85 |
 | suggested | nothing; words in common. Only when asked for | below 0.5 |
 
@@ -30,7 +30,7 @@ from app.signatures.reading import read_error
 
 MATCHER_VERSION: Final = "3"
 EXACT_SCORE: Final = 0.98
-BORROWED_SCORE: Final = 0.93
+BORROWED_SCORE: Final = 0.95
 QUOTED_SCORE: Final = 0.85
 
 
