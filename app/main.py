@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 from litestar import Litestar
@@ -12,8 +12,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from app import __version__, metrics
-from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
-from app.catalogue.matcher import Matcher
+from app.catalogue.handlers import router as catalogue_router
+from app.catalogue.live import LiveCatalogue
 from app.correlation import CorrelationMiddleware
 from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
@@ -30,24 +30,24 @@ log = structlog.get_logger(__name__)
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application. `settings.database_url` must name a server; nothing is opened yet."""
     database = Database(settings.database_url, settings)
-    matcher = _read_catalogue(settings)
-    digest = Digest(database, matcher, settings)
-    upkeep = Upkeep(database, matcher, settings)
+    catalogue = LiveCatalogue()
+    digest = Digest(database, catalogue, settings)
+    upkeep = Upkeep(database, catalogue, settings)
     provided = {
         "settings": settings,
         "database": database,
-        "matcher": matcher,
+        "catalogue": catalogue,
         "accept": Ingest(database, settings),
-        "check_health": HealthCheck(database, digest),
+        "check_health": HealthCheck(database, digest, catalogue),
     }
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         metrics.DB_CONNECTIONS_USED.set_function(database.connections_used)
-        prepared = await _prepare(upkeep)
+        await _prepare(upkeep)
         workers = [
             asyncio.create_task(digest.run(), name="digest"),
-            asyncio.create_task(upkeep.run(prepared=prepared), name="upkeep"),
+            asyncio.create_task(upkeep.run(), name="upkeep"),
         ]
         try:
             yield
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> Litestar:
             await database.close()
 
     return Litestar(
-        route_handlers=[receive_router, query_router, PrometheusController],
+        route_handlers=[receive_router, catalogue_router, query_router, PrometheusController],
         lifespan=[lifespan],
         dependencies={name: _constant(value) for name, value in provided.items()},
         middleware=[
@@ -83,22 +83,9 @@ def _constant(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-def _read_catalogue(settings: Settings) -> Matcher:
-    compiled = read_documents([DEFAULT_DOCUMENTS, *settings.catalogue_paths()])
-    for problem in compiled.problems:
-        log.warning(
-            "catalogue_entry_broken",
-            document=problem.document,
-            line=problem.line,
-            reason=problem.reason,
-        )
-    return Matcher(compiled.issues)
-
-
-async def _prepare(upkeep: Upkeep) -> bool:
-    """Whether the database was there; without it the service starts all the same and says so."""
-    with suppress(DatabaseUnavailable):
-        await upkeep.once()
-        return True
-    log.warning("started_without_database")
-    return False
+async def _prepare(upkeep: Upkeep) -> None:
+    """Without its database the service starts all the same, and says so."""
+    try:
+        await upkeep.prepare()
+    except DatabaseUnavailable:
+        log.warning("started_without_database")

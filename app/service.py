@@ -1,6 +1,7 @@
 """What one process runs beside its handlers: preparation, upkeep and health."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -9,7 +10,10 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from app.catalogue.matcher import Matcher
+from app.catalogue.documents import compile_together, read_documents
+from app.catalogue.health import check_health
+from app.catalogue.live import LiveCatalogue, default_catalogue
+from app.catalogue.model import KnownIssue
 from app.catalogue.queries import sync_known_issues
 from app.correlate.queries import marks_waiting
 from app.database import Database, DatabaseUnavailable
@@ -55,25 +59,53 @@ async def require_migrated(settings: Settings) -> None:
 
 
 class Upkeep:
-    """Partitions ahead of the day, and the stored catalogue equal to the compiled one."""
+    """Partitions ahead of the day, the default catalogue stored, its entries' health."""
 
-    def __init__(self, database: Database, matcher: Matcher, settings: Settings) -> None:
+    def __init__(self, database: Database, catalogue: LiveCatalogue, settings: Settings) -> None:
         self._database = database
-        self._matcher = matcher
+        self._catalogue = catalogue
         self._settings = settings
 
-    async def once(self) -> None:
-        """Raises `DatabaseUnavailable`, `NotMigrated`."""
+    async def prepare(self) -> None:
+        """What the first record needs. Raises `DatabaseUnavailable`, `NotMigrated`."""
         await check_revision(self._database)
         async with self._database.driver() as driver:
             made = await make_partitions(
                 driver, now=datetime.now(UTC), ahead=self._settings.partitions_ahead_days
             )
-        async with self._database.session() as session:
-            synced = await sync_known_issues(session, self._matcher.issues.values())
         if made:
             log.info("partitions_made", names=made)
-        if synced.new or synced.changed or synced.retired:
+        async with self._database.session() as session:
+            await self._catalogue.refresh(session)
+
+    async def run(self) -> None:
+        """All of it, again every ten minutes, and every second while the database is away."""
+        # Read here and not before the start: compiling the documents takes a while.
+        issues = await asyncio.to_thread(read_catalogue, self._settings)
+        self._catalogue.use_until_refreshed(issues)
+        while True:
+            pause = UPKEEP_SECONDS
+            try:
+                await self.prepare()
+                await self._keep_catalogue(issues)
+            except (DatabaseUnavailable, NotMigrated) as error:
+                log.warning("upkeep_waits", reason=str(error))
+                pause = RETRY_SECONDS
+            except Exception:
+                log.exception("upkeep_failed")
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _keep_catalogue(self, issues: Sequence[KnownIssue]) -> None:
+        async with self._database.session() as session:
+            synced = await sync_known_issues(session, issues)
+        async with self._database.session() as session:
+            await check_health(session, self._catalogue.matcher)
+        async with self._database.session() as session:
+            await self._catalogue.refresh(session)
+        for problem in synced.problems:
+            log.warning("catalogue_entry_refused", reason=problem.reason)
+        if synced.anything():
             log.info(
                 "catalogue_synced",
                 new=len(synced.new),
@@ -81,27 +113,27 @@ class Upkeep:
                 retired=len(synced.retired),
             )
 
-    async def run(self, *, prepared: bool) -> None:
-        """Again every ten minutes, and every second while the database is away."""
-        pause = UPKEEP_SECONDS if prepared else RETRY_SECONDS
-        while True:
-            await asyncio.sleep(pause)
-            pause = UPKEEP_SECONDS
-            try:
-                await self.once()
-            except (DatabaseUnavailable, NotMigrated) as error:
-                log.warning("upkeep_waits", reason=str(error))
-                pause = RETRY_SECONDS
-            except Exception:
-                log.exception("upkeep_failed")
-                pause = RETRY_SECONDS
+
+def read_catalogue(settings: Settings) -> tuple[KnownIssue, ...]:
+    """The entries of the default documents and of the folders that the settings name."""
+    own = read_documents(settings.catalogue_paths())
+    compiled = compile_together([default_catalogue(), own])
+    for problem in compiled.problems:
+        log.warning(
+            "catalogue_entry_broken",
+            document=problem.document,
+            line=problem.line,
+            reason=problem.reason,
+        )
+    return compiled.issues
 
 
 class HealthCheck:
     """`receive.contract.CheckHealth` over the parts of this process."""
 
-    def __init__(self, database: Database, digest: Digest) -> None:
+    def __init__(self, database: Database, digest: Digest, catalogue: LiveCatalogue) -> None:
         self._database = database
+        self._catalogue = catalogue
         self._digest = digest
 
     async def __call__(self) -> Health:
@@ -121,6 +153,7 @@ class HealthCheck:
             spool="none",
             digest=self._digest_state(state),
             chains_waiting=waiting,
+            known_issues=len(self._catalogue.matcher.issues),
         )
 
     def _digest_state(self, database: str) -> Literal["ok", "waiting", "stalled"]:

@@ -97,6 +97,11 @@ async def running(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """The app with its workers, and a client that speaks to it in this same loop."""
     transport = httpx.ASGITransport(cast("Any", app))  # two spellings of one ASGI type
     async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://test") as c:
+        # The catalogue is read beside the first requests.
+        for _ in range(600):
+            if (await c.get("/ingest/health")).json()["known_issues"]:
+                break
+            await asyncio.sleep(0.05)
         yield c
 
 

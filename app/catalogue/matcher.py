@@ -12,13 +12,14 @@ A score is the share of matches of its kind that were right on the labelled set,
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
 from app.catalogue.alignment import Lexicon
-from app.catalogue.gates import Gate, Gates, gate_of, haystack_of
+from app.catalogue.gates import Gate, Gates, haystack_of
 from app.catalogue.model import Evidence, KnownIssue, Match, Tier
 from app.catalogue.quotes import compile_phrase
 from app.catalogue.rules import Predicate, Subject, compile_clause
@@ -38,8 +39,9 @@ class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
     issue: KnownIssue
     tier: Tier
     score: float
-    holds: Predicate
     gate: Gate
+    compile: Callable[[], Predicate]
+    """Called when the gate opens for the first time: most entries of a day never do."""
     borrowed_from: str = ""
 
 
@@ -50,7 +52,7 @@ class Matcher:
         self.issues = {issue.known_issue_id: issue for issue in issues}
         self._candidates = list(_candidates(list(self.issues.values()), lexicon))
         self._gates = Gates((n, one.gate) for n, one in enumerate(self._candidates))
-        self._suggestions = Suggestions(self.issues.values())
+        self._compiled: dict[int, Predicate] = {}
         self.catalogue_hash = _hash(self.issues.values())
 
     def match(self, subject: Subject, *, suggest: bool = False) -> list[Match]:
@@ -60,12 +62,13 @@ class Matcher:
         """
         opened = self._gates.opened_by(haystack_of(subject))
         best: dict[str, Match] = {}
-        for candidate in map(self._candidates.__getitem__, sorted(opened)):
+        for n in sorted(opened):
+            candidate = self._candidates[n]
             name = candidate.issue.known_issue_id
             known = best.get(name)
             if known and known.score >= candidate.score:
                 continue
-            if (evidence := candidate.holds(subject)) is not None:
+            if (evidence := self._predicate(n)(subject)) is not None:
                 best[name] = Match(
                     known_issue_id=name,
                     tier=candidate.tier,
@@ -77,6 +80,15 @@ class Matcher:
         if not ranked and suggest:
             return self._suggestions.for_subject(subject)
         return [*ranked[:1], *(_with_reason(match, ranked[0]) for match in ranked[1:])]
+
+    def _predicate(self, n: int) -> Predicate:
+        if n not in self._compiled:
+            self._compiled[n] = self._candidates[n].compile()
+        return self._compiled[n]
+
+    @cached_property
+    def _suggestions(self) -> Suggestions:
+        return Suggestions(self.issues.values())
 
 
 def _candidates(issues: list[KnownIssue], lexicon: Lexicon | None) -> Iterable[_Candidate]:
@@ -91,20 +103,24 @@ def _candidates(issues: list[KnownIssue], lexicon: Lexicon | None) -> Iterable[_
             yield _by_rules(issue, origin, tier=Tier.PROBABLE, score=BORROWED_SCORE)
             continue
         for compiled in filter(None, map(compile_phrase, issue.phrases)):
-            holds, gate = compiled
-            yield _Candidate(
-                issue=issue, tier=Tier.PROBABLE, score=QUOTED_SCORE, holds=holds, gate=gate
-            )
+            yield _by_quotation(issue, *compiled)
+
+
+def _by_quotation(issue: KnownIssue, holds: Predicate, gate: Gate) -> _Candidate:
+    return _Candidate(
+        issue=issue, tier=Tier.PROBABLE, score=QUOTED_SCORE, gate=gate, compile=lambda: holds
+    )
 
 
 def _by_rules(issue: KnownIssue, owner: KnownIssue, *, tier: Tier, score: float) -> _Candidate:
-    assert owner.rules is not None  # noqa: S101 - both callers asked
+    rules = owner.rules
+    assert rules is not None  # noqa: S101 - both callers asked
     return _Candidate(
         issue=issue,
         tier=tier,
         score=score,
-        holds=compile_clause(owner.rules),
-        gate=gate_of(owner.rules),
+        gate=frozenset(owner.gate) if owner.gate else None,
+        compile=lambda: compile_clause(rules),
         borrowed_from="" if owner is issue else owner.known_issue_id,
     )
 

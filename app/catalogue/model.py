@@ -13,6 +13,13 @@ class Tier(enum.StrEnum):
     SUGGESTED = "suggested"
 
 
+class Verdict(enum.StrEnum):
+    """What an engineer says of a match."""
+
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
 class Clause(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
@@ -107,6 +114,8 @@ class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     severity: str | None = None
     tags: tuple[str, ...] = ()
     affected_files: tuple[str, ...] = ()
+    gate: tuple[str, ...] | None = None
+    """Literals of which one stands in every text the rules hold for; None when there are none."""
     phrases: tuple[Phrase, ...] = ()
     samples: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()

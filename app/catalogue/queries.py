@@ -1,16 +1,21 @@
 """Every statement of the catalogue room, by name."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import func, null, or_, select, text, update
+from sqlalchemy import delete, func, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalogue.model import KnownIssue, Match
-from app.catalogue.tables import known_issues, matches
+from app.catalogue.model import KnownIssue, Match, Problem, Verdict
+from app.catalogue.tables import entry_health, known_issues, match_verdicts, matches
 from app.store.tables import signatures
+
+DEFAULT: Final = "default"
+IMPORTED: Final = "imported"
+QUARANTINE_LEAST_CHAINS: Final = 200
+QUARANTINE_SHARE: Final = 0.01
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('prodsentinel.catalogue'))")
 
@@ -21,42 +26,88 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     new: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     retired: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def anything(self) -> bool:
+        return bool(self.new or self.changed or self.retired)
 
 
-async def sync_known_issues(session: AsyncSession, issues: Iterable[KnownIssue]) -> Synced:
-    """Make the stored catalogue equal to these entries; a changed one gets a new version."""
+async def sync_known_issues(
+    session: AsyncSession,
+    issues: Iterable[KnownIssue],
+    *,
+    collection: str = DEFAULT,
+    documents: Collection[str] | None = None,
+) -> Synced:
+    """Store these entries; a changed one gets a new version.
+
+    Entries of the collection that are not among them are retired: all of them, or, with
+    `documents`, those of these documents. An id that another collection holds is a problem.
+    """
     await session.execute(_LOCK)
     latest = {row.known_issue_id: row for row in await session.execute(_latest_versions())}
-    new: list[str] = []
-    changed: list[str] = []
+    found: dict[str, list[str]] = {"new": [], "changed": [], "unchanged": []}
+    problems: list[Problem] = []
     wanted = {issue.known_issue_id: issue for issue in issues}
     for name, issue in sorted(wanted.items()):
         stored = latest.get(name)
-        if stored and stored.content_hash == issue.provenance.content_hash:
-            await session.execute(_moved(issue, stored.version))
+        if stored and stored.collection != collection and not stored.retired_at:
+            problems.append(_taken(issue, stored))
             continue
-        (changed if stored else new).append(name)
+        if stored and stored.content_hash == issue.provenance.content_hash:
+            await session.execute(_moved(issue, stored.version, collection))
+            found["new" if stored.retired_at else "unchanged"].append(name)
+            continue
+        found["changed" if stored else "new"].append(name)
         version = stored.version + 1 if stored else 1
-        await session.execute(known_issues.insert().values(_row(issue, version)))
-    retired = sorted(n for n, row in latest.items() if n not in wanted and not row.retired_at)
+        await session.execute(known_issues.insert().values(_row(issue, version, collection)))
+    retired = sorted(
+        name
+        for name, row in latest.items()
+        if name not in wanted
+        and not row.retired_at
+        and row.collection == collection
+        and (documents is None or row.document in documents)
+    )
     await session.execute(
         update(known_issues)
         .where(known_issues.c.known_issue_id.in_(retired), known_issues.c.retired_at.is_(None))
         .values(retired_at=func.now())
     )
-    return Synced(new=tuple(new), changed=tuple(changed), retired=tuple(retired))
+    return Synced(
+        **{name: tuple(ids) for name, ids in found.items()},
+        retired=tuple(retired),
+        problems=tuple(problems),
+    )
+
+
+def _taken(issue: KnownIssue, stored: Any) -> Problem:
+    return Problem(
+        document=issue.provenance.document,
+        line=issue.provenance.first_line,
+        reason=f"the id {issue.known_issue_id!r} is taken by {stored.document} "
+        f"in the collection {stored.collection!r}",
+    )
 
 
 def _latest_versions() -> Any:
     table = known_issues.c
     return (
-        select(table.known_issue_id, table.version, table.content_hash, table.retired_at)
+        select(
+            table.known_issue_id,
+            table.version,
+            table.content_hash,
+            table.retired_at,
+            table.collection,
+            table.document,
+        )
         .ext(distinct_on(table.known_issue_id))
         .order_by(table.known_issue_id, table.version.desc())
     )
 
 
-def _moved(issue: KnownIssue, version: int) -> Any:
+def _moved(issue: KnownIssue, version: int, collection: str) -> Any:
     """The same words in another place are the same version; an entry may also come back."""
     place = issue.provenance
     return (
@@ -69,12 +120,14 @@ def _moved(issue: KnownIssue, version: int) -> Any:
             heading_path=list(place.heading_path),
             first_line=place.first_line,
             last_line=place.last_line,
+            entry=msgspec.to_builtins(issue),
+            collection=collection,
             retired_at=null(),
         )
     )
 
 
-def _row(issue: KnownIssue, version: int) -> dict[str, Any]:
+def _row(issue: KnownIssue, version: int, collection: str) -> dict[str, Any]:
     place = issue.provenance
     return {
         "known_issue_id": issue.known_issue_id,
@@ -88,16 +141,14 @@ def _row(issue: KnownIssue, version: int) -> dict[str, Any]:
         "lesson": issue.lesson,
         "caution": issue.caution,
         "affected_files": list(issue.affected_files),
-        "rules": {
-            "signature": msgspec.to_builtins(issue.rules),
-            "chain": msgspec.to_builtins(issue.chain_rules),
-        },
         "origin": place.origin,
         "document": place.document,
         "heading_path": list(place.heading_path),
         "first_line": place.first_line,
         "last_line": place.last_line,
         "content_hash": place.content_hash,
+        "collection": collection,
+        "entry": msgspec.to_builtins(issue),
     }
 
 
@@ -107,16 +158,174 @@ async def current_versions(session: AsyncSession) -> dict[str, int]:
     return {row.known_issue_id: row.version for row in rows if not row.retired_at}
 
 
+async def stored_issues(session: AsyncSession) -> tuple[str, list[KnownIssue]]:
+    """Every current entry that no healthy chain has put into quarantine, and a mark of the state.
+
+    The mark changes whenever an entry is imported, moved, retired or quarantined.
+    """
+    newest = _latest_versions().subquery()
+    query = (
+        select(known_issues.c.entry)
+        .join(
+            newest,
+            (newest.c.known_issue_id == known_issues.c.known_issue_id)
+            & (newest.c.version == known_issues.c.version),
+        )
+        .where(newest.c.retired_at.is_(None), known_issues.c.entry.is_not(None))
+        .order_by(known_issues.c.known_issue_id)
+    )
+    quarantined = {row.known_issue_id for row in await session.execute(_quarantined())}
+    entries = [
+        msgspec.convert(entry, KnownIssue) for entry in (await session.execute(query)).scalars()
+    ]
+    return await state_mark(session), [e for e in entries if e.known_issue_id not in quarantined]
+
+
+async def state_mark(session: AsyncSession) -> str:
+    """A short text that changes with the stored catalogue; cheap to ask for."""
+    row = (await session.execute(_STATE)).one()
+    return " ".join(map(str, row))
+
+
+_STATE = text("""
+    SELECT count(*), max(imported_at), max(retired_at), count(retired_at),
+        (SELECT count(*) FROM entry_health
+         WHERE healthy_chains >= :least AND hits > healthy_chains * :share)
+    FROM known_issues
+""").bindparams(least=QUARANTINE_LEAST_CHAINS, share=QUARANTINE_SHARE)
+
+
+def _quarantined() -> Any:
+    """Entries whose newest version holds for more than 1 % of at least 200 healthy chains."""
+    newest = _latest_versions().subquery()
+    table = entry_health.c
+    return (
+        select(table.known_issue_id, table.version, table.healthy_chains, table.hits)
+        .join(
+            newest,
+            (newest.c.known_issue_id == table.known_issue_id) & (newest.c.version == table.version),
+        )
+        .where(
+            table.healthy_chains >= QUARANTINE_LEAST_CHAINS,
+            table.hits > table.healthy_chains * QUARANTINE_SHARE,
+        )
+    )
+
+
+async def add_health(
+    session: AsyncSession, *, chains: int, hits: Mapping[str, int], versions: Mapping[str, int]
+) -> None:
+    """Count healthy chains that were held against every entry, and how many each hit."""
+    rows = [
+        {"known_issue_id": n, "version": v, "healthy_chains": chains, "hits": hits.get(n, 0)}
+        for n, v in sorted(versions.items())
+    ]
+    if not rows:
+        return
+    statement = insert(entry_health)
+    added = statement.excluded
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["known_issue_id", "version"],
+            set_={
+                "healthy_chains": entry_health.c.healthy_chains + added.healthy_chains,
+                "hits": entry_health.c.hits + added.hits,
+                "checked_at": func.now(),
+            },
+        ),
+        rows,
+    )
+
+
+async def save_verdict(session: AsyncSession, values: dict[str, Any]) -> None:
+    """What an engineer said of a pairing; the latest word counts."""
+    statement = insert(match_verdicts).values(values)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["signature_id", "known_issue_id"],
+            set_={
+                **{n: statement.excluded[n] for n in ("verdict", "decided_by", "note", "sample")},
+                "decided_at": func.now(),
+            },
+        )
+    )
+
+
+async def rejected_pairs(session: AsyncSession, names: Iterable[str]) -> set[tuple[str, str]]:
+    """Signature and known issue that a person said do not belong together."""
+    query = select(match_verdicts.c.signature_id, match_verdicts.c.known_issue_id).where(
+        match_verdicts.c.signature_id.in_(list(names)),
+        match_verdicts.c.verdict == Verdict.REJECTED,
+    )
+    return {(row[0], row[1]) for row in await session.execute(query)}
+
+
+async def forget_match(session: AsyncSession, signature_id: str) -> None:
+    """Have the signature matched anew."""
+    await session.execute(delete(matches).where(matches.c.signature_id == signature_id))
+
+
+async def sample_of(session: AsyncSession, signature_id: str) -> dict[str, Any] | None:
+    query = select(signatures.c.sample).where(signatures.c.signature_id == signature_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def samples_after(
+    session: AsyncSession, signature_id: str, *, limit: int
+) -> list[tuple[str, dict[str, Any], str | None]]:
+    """Signatures in order of id: id, sample, and the known issue it is matched to."""
+    query = (
+        select(signatures.c.signature_id, signatures.c.sample, matches.c.known_issue_id)
+        .outerjoin(matches, matches.c.signature_id == signatures.c.signature_id)
+        .where(signatures.c.signature_id > signature_id)
+        .order_by(signatures.c.signature_id)
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2]) for row in await session.execute(query)]
+
+
+_HEALTHY = text("""
+    SELECT correlation_id, service, level::text AS level, message
+    FROM log_records AS record
+    WHERE received_at > now() - interval '10 minutes' AND occurred_at > now() - interval '1 hour'
+        AND signature_id IS NULL
+        AND NOT EXISTS (
+            SELECT FROM failing_chains AS failing
+            WHERE failing.correlation_id = record.correlation_id
+        )
+    LIMIT :limit
+""")
+
+
+async def healthy_records(session: AsyncSession, *, limit: int) -> list[Any]:
+    """Some recent records of chains that did not fail."""
+    return list((await session.execute(_HEALTHY, {"limit": limit})).all())
+
+
+class Unmatched(msgspec.Struct, frozen=True):
+    """A signature that the current catalogue has not seen, and what it was matched to before."""
+
+    signature_id: str
+    sample: dict[str, Any]
+    catalogue_hash: str | None
+    known_issue_id: str | None
+
+
 async def unmatched_signatures(
     session: AsyncSession,
     *,
     catalogue_hash: str,
     limit: int | None,
     among: Iterable[str] | None = None,
-) -> list[tuple[str, dict[str, Any]]]:
-    """Signatures, with their samples, not yet held against this catalogue."""
+) -> list[Unmatched]:
+    """Signatures not yet held against this catalogue, in order of id."""
     query = (
-        select(signatures.c.signature_id, signatures.c.sample)
+        select(
+            signatures.c.signature_id,
+            signatures.c.sample,
+            matches.c.catalogue_hash,
+            matches.c.known_issue_id,
+        )
         .outerjoin(matches, matches.c.signature_id == signatures.c.signature_id)
         .where(or_(matches.c.signature_id.is_(None), matches.c.catalogue_hash != catalogue_hash))
         .order_by(signatures.c.signature_id)
@@ -124,7 +333,19 @@ async def unmatched_signatures(
     )
     if among is not None:
         query = query.where(signatures.c.signature_id.in_(list(among)))
-    return [(row.signature_id, row.sample) for row in await session.execute(query)]
+    return [Unmatched(*row) for row in await session.execute(query)]
+
+
+async def confirm_matches(
+    session: AsyncSession, names: Collection[str], *, catalogue_hash: str
+) -> None:
+    """What these signatures were matched to before holds for this catalogue too."""
+    if names:
+        await session.execute(
+            update(matches)
+            .where(matches.c.signature_id.in_(sorted(names)))
+            .values(catalogue_hash=catalogue_hash)
+        )
 
 
 async def save_matches(
@@ -146,6 +367,7 @@ async def save_matches(
             "tier": match.tier if match else None,
             "score": match.score if match else None,
             "evidence": msgspec.to_builtins(match.evidence) if match else [],
+            "borrowed_from": match.borrowed_from if match else "",
         }
         # Sorted: replicas that match the same signatures must lock them in the same order.
         for signature_id, match in sorted(found.items())

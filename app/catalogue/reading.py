@@ -3,8 +3,6 @@
 import re
 from typing import Final
 
-import ftfy
-
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 _HEADING: Final = re.compile(r"#{2,6} \S")
@@ -24,6 +22,8 @@ def decode_document(content: bytes) -> str:
     text = _decode(content)
     if "\x00" in text:
         raise NotADocument("the file is not text: it holds NUL")
+    import ftfy  # noqa: PLC0415 - late: its tables take a twentieth of a start
+
     repaired = ftfy.fix_encoding(text)
     # Provenance counts lines: a repair that moves them is none.
     return repaired if repaired.count("\n") == text.count("\n") else text

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Column,
     DateTime,
     Float,
@@ -15,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
-from app.catalogue.model import Tier
+from app.catalogue.model import Tier, Verdict
 from app.database import Token, metadata
 
 match_tier = ENUM(
@@ -42,7 +43,6 @@ known_issues = Table(
     Column("lesson", Text, nullable=False),
     Column("caution", Text, nullable=False),
     Column("affected_files", ARRAY(Text), nullable=False, server_default=_empty_texts),
-    Column("rules", JSONB, nullable=False),
     Column("origin", Text, nullable=False),
     Column("document", Text, nullable=False),
     Column("heading_path", ARRAY(Text), nullable=False),
@@ -51,6 +51,10 @@ known_issues = Table(
     Column("content_hash", Text, nullable=False),
     Column("imported_at", _moment, nullable=False, server_default=func.now()),
     Column("retired_at", _moment),
+    # Where it came from: `default` (the service's own folders) or `imported`.
+    Column("collection", Text, nullable=False, server_default="default"),
+    # The whole entry, as the matcher wants it.
+    Column("entry", JSONB),
 )
 
 matches = Table(
@@ -64,6 +68,7 @@ matches = Table(
     Column("tier", match_tier),
     Column("score", Float),
     Column("evidence", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("borrowed_from", Text, nullable=False, server_default=""),
     Column("matched_at", _moment, nullable=False, server_default=func.now()),
     ForeignKeyConstraint(
         ["known_issue_id", "known_issue_version"],
@@ -71,4 +76,36 @@ matches = Table(
         name="fk_matches_known_issue",
     ),
     Index("ix_matches_known_issue", "known_issue_id"),
+)
+
+verdict = ENUM(
+    Verdict,
+    name="verdict",
+    metadata=metadata,
+    values_callable=lambda verdicts: [one.value for one in verdicts],
+)
+
+# What engineers said of matches; each is a sample for or against an entry.
+match_verdicts = Table(
+    "match_verdicts",
+    metadata,
+    Column("signature_id", Token, primary_key=True),
+    Column("known_issue_id", Text, primary_key=True),
+    Column("verdict", verdict, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("sample", JSONB, nullable=False),
+    Column("decided_at", _moment, nullable=False, server_default=func.now()),
+    Index("ix_match_verdicts_known_issue", "known_issue_id"),
+)
+
+# How often a rule holds where nothing failed.
+entry_health = Table(
+    "entry_health",
+    metadata,
+    Column("known_issue_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("healthy_chains", BigInteger, nullable=False),
+    Column("hits", BigInteger, nullable=False),
+    Column("checked_at", _moment, nullable=False, server_default=func.now()),
 )

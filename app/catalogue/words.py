@@ -2,15 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
-
-import snowballstemmer
+from typing import Any, Final
 
 _TOKEN: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*|\b[45]\d\d\b(?![.:]\d)")
 _CAMEL: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+[0-9]*|\d+")
-_ENGLISH: Final = snowballstemmer.stemmer("english")
 _SHORTEST: Final = 2
 _LONGEST: Final = 40
 
@@ -45,4 +42,11 @@ def _parts(token: str) -> tuple[str, ...]:
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """The word without its ending."""
-    return str(_ENGLISH.stemWord(word))
+    return str(_english().stemWord(word))
+
+
+@cache
+def _english() -> Any:
+    import snowballstemmer  # noqa: PLC0415 - late: it loads the stemmers of thirty languages
+
+    return snowballstemmer.stemmer("english")

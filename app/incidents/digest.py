@@ -16,8 +16,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import metrics
+from app.catalogue.live import LiveCatalogue, compile_matcher
 from app.catalogue.matcher import Matcher
-from app.catalogue.matching import Tally, match_signatures
+from app.catalogue.matching import Shortcut, Tally, match_signatures
 from app.correlate.chain import Chain, Link, correlate
 from app.correlate.queries import links_of, settled_chains, take_marks
 from app.database import Database, DatabaseUnavailable
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 CHAINS_A_ROUND: Final = 200
 GAUGE_SECONDS: Final = 5.0
+REFRESH_SECONDS: Final = 1.0
 
 
 class Digested(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,13 +203,15 @@ def _chain_row(item: Digested, incident_id: UUID) -> dict[str, Any]:
 class Digest:
     """The loop around the rounds; one in each process."""
 
-    def __init__(self, database: Database, matcher: Matcher, settings: Settings) -> None:
+    def __init__(self, database: Database, catalogue: LiveCatalogue, settings: Settings) -> None:
         self._database = database
-        self._matcher = matcher
+        self._catalogue = catalogue
         self._settings = settings
         self._last_success = time.monotonic()
         self._gauge_due = time.monotonic()
+        self._refresh_due = time.monotonic()
         self._catalogue_is_current = False
+        self._shortcut: Shortcut | None = None
 
     def seconds_since_success(self) -> float:
         """How long ago a round last ended well, in seconds."""
@@ -230,7 +234,8 @@ class Digest:
                 await asyncio.sleep(self._settings.digest_interval_seconds)
 
     async def _round(self) -> bool:
-        chains = await digest_round(self._database, self._matcher, self._settings)
+        await self._refresh()
+        chains = await digest_round(self._database, self._catalogue.matcher, self._settings)
         rematched = await self._rematch()
         if time.monotonic() >= self._gauge_due:
             self._gauge_due = time.monotonic() + GAUGE_SECONDS
@@ -238,12 +243,24 @@ class Digest:
                 metrics.INCIDENTS_OPEN.set(await queries.count_unresolved(session))
         return chains == CHAINS_A_ROUND or rematched > 0
 
+    async def _refresh(self) -> None:
+        """Follow the catalogue: after an import, a verdict or a quarantine, all is matched anew."""
+        if time.monotonic() < self._refresh_due:
+            return
+        self._refresh_due = time.monotonic() + REFRESH_SECONDS
+        async with self._database.session() as session:
+            change = await self._catalogue.refresh(session)
+        if change:
+            self._catalogue_is_current = False
+            changed = compile_matcher(change.entries)
+            self._shortcut = Shortcut(change.before, changed, change.gone)
+
     async def _rematch(self) -> int:
-        """After a start: hold signatures of earlier days against a catalogue that changed."""
+        """Hold signatures of earlier days against a catalogue that changed, 500 at a time."""
         if self._catalogue_is_current:
             return 0
         async with self._database.session() as session:
-            done = await match_signatures(session, self._matcher)
+            done = await match_signatures(session, self._catalogue.matcher, shortcut=self._shortcut)
         done.tell()
         self._catalogue_is_current = done.total() == 0
         return done.total()

@@ -2,7 +2,7 @@
 
 import base64
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -11,18 +11,22 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalogue.handlers import UnknownSignature
+from app.catalogue.live import LiveCatalogue
 from app.catalogue.matcher import Matcher, subject_of
-from app.catalogue.matching import subject_of_sample
-from app.catalogue.model import Match
-from app.catalogue.queries import unmatched_signatures
+from app.catalogue.matching import best_match
+from app.catalogue.model import Match, Tier
+from app.catalogue.queries import rejected_pairs, unmatched_signatures
 from app.database import Database
 from app.errors import AppError, NotFound
 from app.incidents.tables import IncidentStatus
 from app.normalise.record import ReportedException
 from app.query import queries
 from app.query.assemble import assemble_chain
+from app.query.draft import draft_entry
 from app.query.views import (
     ChainView,
+    Debt,
     IncidentPage,
     IncidentSummary,
     IncidentView,
@@ -62,6 +66,10 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     exception: ReportedException | None = None
     service: str = ""
     level: str = ""
+    release: str = ""
+    attributes: dict[str, Any] = {}
+    suggest: bool = False
+    """Also name entries that merely share words, when none explains the error."""
 
     def __post_init__(self) -> None:
         if not self.text.strip() and self.exception is None:
@@ -73,7 +81,7 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True):
 async def get_chain(
     correlation_id: FromPath[str],
     database: NamedDependency[Database],
-    matcher: NamedDependency[Matcher],
+    catalogue: NamedDependency[LiveCatalogue],
     settings: NamedDependency[Settings],
 ) -> ChainView:
     """All records with one correlation ID, in order, which error came first, and its fix."""
@@ -93,7 +101,7 @@ async def get_chain(
             signatures=await queries.signatures_by_id(session, names),
             matches={
                 **await queries.matches_by_signature(session, names),
-                **await _match_now(session, matcher, names),
+                **await _match_now(session, catalogue.matcher, names),
             },
             incident_id=await queries.incident_of_chain(session, name),
         )
@@ -106,8 +114,12 @@ async def _match_now(
     waiting = await unmatched_signatures(
         session, catalogue_hash=matcher.catalogue_hash, among=names, limit=None
     )
-    best = ((name, matcher.match(subject_of_sample(sample))) for name, sample in waiting)
-    return {name: _match_view(found[0], matcher) for name, found in best if found}
+    rejected = await rejected_pairs(session, names)
+    best = {
+        row.signature_id: best_match(matcher, row.signature_id, row.sample, rejected)
+        for row in waiting
+    }
+    return {name: _match_view(match, matcher) for name, match in best.items() if match}
 
 
 @get("/incidents", operation_id="listIncidents", responses=problems(400, 503))
@@ -171,15 +183,57 @@ async def get_known_issue(
     return found
 
 
+@get("/documentation-debt", operation_id="documentationDebt", responses=problems(400, 503))
+async def documentation_debt(
+    database: NamedDependency[Database],
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
+) -> list[Debt]:
+    """Errors that no document explains, ranked by how many chains they fail."""
+    async with database.session() as session:
+        return await queries.documentation_debt(session, limit=limit)
+
+
+@get(
+    "/signatures/{signature_id:str}/draft",
+    operation_id="draftEntry",
+    media_type="text/markdown",
+    responses=problems(404, 503),
+)
+async def draft_known_issue(
+    signature_id: FromPath[str], database: NamedDependency[Database]
+) -> str:
+    """A catalogue entry in Markdown, begun from an error: its text, chains, rule and sample."""
+    if "\0" in signature_id:
+        raise UnknownSignature
+    async with database.session() as session:
+        found = await queries.signatures_by_id(session, [signature_id])
+        if signature_id not in found:
+            raise UnknownSignature
+        chains = await queries.chains_of_signature(session, signature_id, limit=5)
+    return draft_entry(found[signature_id], chains)
+
+
 @post("/match", operation_id="matchError", status_code=200, responses=problems(400, 413))
 async def match_error(
-    data: JSONBody[MatchRequest], matcher: NamedDependency[Matcher]
+    data: JSONBody[MatchRequest], catalogue: NamedDependency[LiveCatalogue]
 ) -> MatchAnswer:
     """Which known issue an error is, why, and what to do; or that the catalogue knows none."""
-    subject = subject_of(data.text, data.exception, service=data.service, level=data.level)
-    found = [_match_view(match, matcher) for match in matcher.match(subject)]
+    subject = subject_of(
+        data.text,
+        data.exception,
+        service=data.service,
+        level=data.level,
+        release=data.release,
+        attributes=data.attributes,
+    )
+    matcher = catalogue.matcher
+    matches = matcher.match(subject, suggest=data.suggest)
+    found = [_match_view(match, matcher) for match in matches]
+    known = bool(matches) and matches[0].tier is not Tier.SUGGESTED
     return MatchAnswer(
-        known=bool(found), match=found[0] if found else None, others=tuple(found[1:])
+        known=known,
+        match=found[0] if known else None,
+        others=tuple(found[1:] if known else found),
     )
 
 
@@ -192,6 +246,8 @@ def _match_view(match: Match, matcher: Matcher) -> MatchView:
         tier=match.tier,
         score=match.score,
         evidence=match.evidence,
+        borrowed_from=match.borrowed_from,
+        lost=match.lost,
         fix=issue.fix,
         caution=issue.caution,
         source=Source(
@@ -228,6 +284,8 @@ router = Router(
         get_incident,
         list_known_issues,
         get_known_issue,
+        documentation_debt,
+        draft_known_issue,
         match_error,
     ],
 )

@@ -6,13 +6,15 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalogue.queries import QUARANTINE_LEAST_CHAINS, QUARANTINE_SHARE
 from app.catalogue.tables import known_issues, matches
 from app.incidents.tables import IncidentStatus, incident_chains, incidents
 from app.query.views import (
+    Debt,
     IncidentSummary,
     KnownIssueSummary,
     KnownIssueView,
@@ -26,13 +28,23 @@ from app.store.tables import log_records, signatures
 
 _View = TypeVar("_View", bound=msgspec.Struct)
 
+_newer = known_issues.alias("newer")
+_NEWEST_VERSION = (
+    select(func.max(_newer.c.version))
+    .where(_newer.c.known_issue_id == known_issues.c.known_issue_id, _newer.c.retired_at.is_(None))
+    .correlate(known_issues)
+    .scalar_subquery()
+    .label("newest_version")
+)
 _MATCH_COLUMNS = (
     matches.c.signature_id,
     matches.c.tier,
     matches.c.score,
     matches.c.evidence,
+    matches.c.borrowed_from,
     known_issues.c.known_issue_id,
     known_issues.c.version,
+    _NEWEST_VERSION,
     known_issues.c.title,
     known_issues.c.fix,
     known_issues.c.caution,
@@ -166,21 +178,87 @@ async def list_known_issues(session: AsyncSession) -> list[KnownIssueSummary]:
 
 
 async def known_issue(session: AsyncSession, known_issue_id: str) -> KnownIssueView | None:
-    """The newest version of an entry, retired or not."""
-    explained = (
-        select(func.count())
-        .where(matches.c.known_issue_id == known_issue_id)
-        .scalar_subquery()
-        .label("signatures")
-    )
+    """The newest version of an entry, retired or not, with how it fares."""
     query = (
-        select(known_issues, explained)
+        select(known_issues)
         .where(known_issues.c.known_issue_id == known_issue_id)
         .order_by(known_issues.c.version.desc())
         .limit(1)
     )
     row = (await session.execute(query)).mappings().one_or_none()
-    return _view(_with_source(row), KnownIssueView) if row else None
+    if row is None:
+        return None
+    fares = (await session.execute(_HOW_IT_FARES, dict(_key(row)))).mappings().one()
+    judged = fares["confirmed"] + fares["rejected"]
+    quarantined = (
+        fares["healthy_chains"] >= QUARANTINE_LEAST_CHAINS
+        and fares["healthy_hits"] > fares["healthy_chains"] * QUARANTINE_SHARE
+    )
+    return _view(
+        {
+            **_with_source(row),
+            **fares,
+            "judged": judged,
+            "precision": fares["confirmed"] / judged if judged else None,
+            "quarantined": quarantined,
+        },
+        KnownIssueView,
+    )
+
+
+def _key(row: Any) -> dict[str, Any]:
+    return {"name": row["known_issue_id"], "version": row["version"]}
+
+
+_HOW_IT_FARES = text("""
+    SELECT
+        (SELECT count(*) FROM matches WHERE known_issue_id = :name) AS signatures,
+        (SELECT count(*) FROM match_verdicts
+         WHERE known_issue_id = :name AND verdict = 'confirmed') AS confirmed,
+        (SELECT count(*) FROM match_verdicts
+         WHERE known_issue_id = :name AND verdict = 'rejected') AS rejected,
+        coalesce(max(healthy_chains), 0) AS healthy_chains,
+        coalesce(max(hits), 0) AS healthy_hits
+    FROM entry_health WHERE known_issue_id = :name AND version = :version
+""")
+
+# Chains first: an error that fails requests hurts more than one that is only logged often.
+_DEBT = text("""
+    SELECT signature_id, title, culprit, signatures.records, first_seen, last_seen,
+        coalesce(hurt.chains, 0) AS chains, coalesce(hurt.services, '{}') AS services
+    FROM signatures
+    LEFT JOIN matches USING (signature_id)
+    LEFT JOIN LATERAL (
+        SELECT
+            (SELECT sum(chains)::bigint FROM incidents
+             WHERE root_signature_id = signatures.signature_id) AS chains,
+            ARRAY(SELECT DISTINCT unnest(services) FROM incidents
+                  WHERE root_signature_id = signatures.signature_id ORDER BY 1) AS services
+    ) AS hurt ON true
+    WHERE known_issue_id IS NULL AND hurt.chains > 0
+    ORDER BY hurt.chains DESC, signatures.records DESC, signature_id
+    LIMIT :limit
+""")
+
+
+async def documentation_debt(session: AsyncSession, *, limit: int) -> list[Debt]:
+    """Root errors that no known issue explains, those that fail most chains first."""
+    rows = await session.execute(_DEBT, {"limit": limit})
+    return [_view(row, Debt) for row in rows.mappings()]
+
+
+async def chains_of_signature(
+    session: AsyncSession, signature_id: str, *, limit: int
+) -> list[SampleChain]:
+    """The newest chains that this signature was the root of."""
+    query = (
+        select(incident_chains)
+        .join(incidents, incidents.c.incident_id == incident_chains.c.incident_id)
+        .where(incidents.c.root_signature_id == signature_id)
+        .order_by(incident_chains.c.last_at.desc())
+        .limit(limit)
+    )
+    return [_view(row, SampleChain) for row in (await session.execute(query)).mappings()]
 
 
 def _match_view(row: Any) -> MatchView:
@@ -193,5 +271,5 @@ def _with_source(row: Any) -> dict[str, Any]:
 
 
 def _view(row: Any, shape: type[_View]) -> _View:
-    """The columns a shape names, turned into its types."""
-    return msgspec.convert({name: row[name] for name in shape.__struct_fields__}, shape)
+    """The columns a shape names, turned into its types; fields with a default may be missing."""
+    return msgspec.convert({n: row[n] for n in shape.__struct_fields__ if n in row}, shape)

@@ -39,16 +39,48 @@ class KnownIssueView(KnownIssueSummary, frozen=True, kw_only=True):
     affected_files: tuple[str, ...]
     signatures: int
     """How many stored signatures it explains."""
+    confirmed: int
+    rejected: int
+    judged: int
+    """Matches of which an engineer said whether they are right."""
+    precision: float | None
+    """Confirmed of judged; null until somebody judged one."""
+    quarantined: bool
+    """Left out of matching: it hits more than 1 % of chains in which nothing failed."""
+    healthy_chains: int
+    healthy_hits: int
+
+
+class Debt(msgspec.Struct, frozen=True, kw_only=True):
+    """An error that no document explains, and how much it hurts."""
+
+    signature_id: str
+    title: str
+    culprit: str
+    records: int
+    chains: int
+    """Chains that it was the root of."""
+    services: tuple[str, ...]
+    first_seen: datetime
+    last_seen: datetime
 
 
 class MatchView(msgspec.Struct, frozen=True, kw_only=True):
     """Which known issue an error is, and why."""
 
     known_issue_id: str
+    version: int | None = None
+    """The version of the entry that was shown; null for a match made just now."""
+    newest_version: int | None = None
+    """A larger one when the entry was changed since; null when it was retired."""
     title: str
     tier: Tier
     score: float
     evidence: tuple[Evidence, ...]
+    borrowed_from: str = ""
+    """The default entry whose rules held, when the entry's document has none of its own."""
+    lost: str = ""
+    """Why a match that is not the first is not the first."""
     fix: str
     caution: str
     source: Source
@@ -60,7 +92,7 @@ class MatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     known: bool
     match: MatchView | None
     others: tuple[MatchView, ...] = ()
-    """Less specific entries that also hold."""
+    """Entries that also hold, each with why it lost; suggestions, when they were asked for."""
 
 
 class RecordView(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """`waiting` for the database; `stalled`: records are stored, but incidents are late."""
     chains_waiting: int | None
     """Marks the digest has yet to work off, counted up to 100,000; null without a database."""
+    known_issues: int
+    """Entries that errors are held against now; 0 for a moment after the very first start."""
 
 
 @runtime_checkable

@@ -174,7 +174,9 @@ async def test_health_tells_the_state_of_its_parts(client: httpx.AsyncClient) ->
         "spool": "none",
         "digest": "ok",
         "chains_waiting": 0,
+        "known_issues": answer.json()["known_issues"],
     }
+    assert answer.json()["known_issues"] >= 33
 
 
 async def test_metrics_count_what_happened_with_bounded_labels(client: httpx.AsyncClient) -> None:
