@@ -20,7 +20,7 @@ Gate = frozenset[str] | None
 """Folded literals; None: the rule may hold for any text."""
 
 _SHORTEST: Final = 3
-_MOST: Final = 64
+_MOST: Final = 256
 """A gate of more literals is no gate."""
 
 
