@@ -13,6 +13,7 @@ import msgspec
 
 from app import __version__
 from app.catalogue.command import catalogue, match
+from app.catalogue.stored_command import import_documents, list_entries
 from app.database import is_unavailable
 from app.errors import AppError
 from app.settings import InvalidSetting, Settings, dotenv_directories, load_settings
@@ -47,6 +48,8 @@ def main() -> None:
 main.add_command(signature)
 main.add_command(match)
 main.add_command(catalogue)
+catalogue.add_command(import_documents)
+catalogue.add_command(list_entries)
 
 
 @contextmanager

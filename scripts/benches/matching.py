@@ -213,7 +213,7 @@ def _rematch(changed: list[Matcher], whole: Matcher, lines: Iterable[Line]) -> t
 
 def _signatures(texts: list[_Text], count: int) -> Iterator[Line]:
     """Labelled texts over and over, every digit another one."""
-    source = Random(17)  # noqa: S311 - the same texts at every run, no secret
+    source = Random(17)
     for n in range(count):
         text = texts[n % len(texts)]
         yield msgspec.structs.replace(
