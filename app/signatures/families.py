@@ -21,7 +21,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     signature_id: str
     scope: str
-    """Only members of one scope can be one family: the exception type, empty for plain messages."""
+    """Only members of one scope can be one family: exception type and machine-readable code."""
     text: str
     """The masked message."""
 
@@ -115,9 +115,13 @@ def _member(signature: Signature) -> Member:
     alone = variant in {"frames", "custom"}
     return Member(
         signature_id=signature.signature_id,
-        scope=signature.signature_id if alone else signature.type,
+        scope=signature.signature_id if alone else _scope(signature),
         text=signature.title if alone else signature.message,
     )
+
+
+def _scope(signature: Signature) -> str:
+    return f"{signature.type} {signature.code}" if signature.code else signature.type
 
 
 def _settled(members: Mapping[str, Member], decisions: Iterable[Decision]) -> dict[str, Family]:
