@@ -125,7 +125,7 @@ def _scope(signature: Signature) -> str:
 
 
 def _settled(members: Mapping[str, Member], decisions: Iterable[Decision]) -> dict[str, Family]:
-    words = {one: read_words(member.text) for one, member in members.items()}
+    words = {one: read_words(member.text, typed=bool(member.scope)) for one, member in members.items()}
     families = _by_evidence(members, words)
     partition = Partition(members, Wishes(decisions))
     for key in sorted(families):

@@ -12,7 +12,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from app.signatures.family_words import VALUE, Words, is_code, is_name, is_path, is_type_name
+from app.signatures.family_words import VALUE, Words, is_code, is_failing, is_name, is_path, is_type_name
 from app.signatures.telling import (
     ANNOUNCERS,
     DEPENDENCIES,
@@ -29,6 +29,7 @@ _ROUNDS = 12
 _LONGEST = 200
 _OPENERS = frozenset("[({")
 _QUOTES = frozenset("\"'")
+_ENDS = (('"',), ("'",))
 _CLOSERS = frozenset("])}")
 
 _PLAIN = 6
@@ -123,18 +124,24 @@ def _tells(words: Words, place: int, value: str) -> bool:
     """Whether the word means something where it stands, so that no evidence makes it a value."""
     if is_type_name(value) or is_code(value) or "::" in value or not is_name(value):
         return True
-    before = words[place - 1] if place else ""
-    after = words[place + 1] if place + 1 < len(words) else ""
-    if before in _QUOTES and after in _QUOTES:
+    quoted = place and words[place - 1] in _QUOTES and words[place + 1 : place + 2] in _ENDS
+    sign = place - 2 if quoted else place - 1
+    if sign > 0 and words[sign] == "=":
+        return words[sign - 1].lower().endswith(TELLING_KEYS)
+    if quoted or is_outcome(value.lower()):
         return True
-    if before == "=" and place > 1 and words[place - 2].lower().endswith(TELLING_KEYS):
+    if not is_failing(words):
+        return False
+    if value.lower() in DEPENDENCIES and not _is_person(words, place):
         return True
-    lower = value.lower()
-    if lower in DEPENDENCIES or is_outcome(lower):
-        return True
-    if VALUE not in value and "." in value.strip(".") and not is_path(value):
-        return True
-    return _is_tried(words, place)
+    dotted = VALUE not in value and "." in value.strip(".") and not is_path(value)
+    return dotted or _is_tried(words, place)
+
+
+def _is_person(words: Words, place: int) -> bool:
+    """Accounts are called `mysql`, too: `user mysql`, `password for mysql from`."""
+    before = words[place - 1].lower() if place else ""
+    return before in WHO or (before == "for" and words[place + 1 : place + 2] == ("from",))
 
 
 def _is_tried(words: Words, place: int) -> bool:
@@ -164,7 +171,7 @@ def _needed(words: Words, place: int, values: set[str], constants: int) -> int:
     before = words[place - 1].lower() if place else ""
     before_that = words[place - 2] if place > 1 else ""
     after = words[place + 1] if place + 1 < len(words) else ""
-    enclosed = before in _OPENERS and after in _CLOSERS
+    enclosed = (before in _OPENERS and after in _CLOSERS) or (before in _QUOTES and after in _QUOTES)
     assigned = before_that == "=" if enclosed else before == "=" and before_that != "="
     if assigned or (enclosed and VALUE in values):
         return 2
