@@ -12,7 +12,15 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from app.signatures.family_words import VALUE, Words, is_code, is_failing, is_name, is_path, is_type_name
+from app.signatures.family_words import (
+    VALUE,
+    Words,
+    is_code,
+    is_failing,
+    is_name,
+    is_path,
+    is_type_name,
+)
 from app.signatures.telling import (
     ANNOUNCERS,
     DEPENDENCIES,
@@ -171,7 +179,9 @@ def _needed(words: Words, place: int, values: set[str], constants: int) -> int:
     before = words[place - 1].lower() if place else ""
     before_that = words[place - 2] if place > 1 else ""
     after = words[place + 1] if place + 1 < len(words) else ""
-    enclosed = (before in _OPENERS and after in _CLOSERS) or (before in _QUOTES and after in _QUOTES)
+    enclosed = (before in _OPENERS and after in _CLOSERS) or (
+        before in _QUOTES and after in _QUOTES
+    )
     assigned = before_that == "=" if enclosed else before == "=" and before_that != "="
     if assigned or (enclosed and VALUE in values):
         return 2

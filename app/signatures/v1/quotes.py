@@ -3,6 +3,8 @@
 Quotes themselves stay where they stood, so that a second pass pairs them the same way.
 """
 
+# ruff: noqa: RUF001 - typographic quotes are what is looked for.
+
 import re
 
 from app.signatures.v1.vocabulary import CODE_NOUNS, NAMED_AFTER, NAMING_NOUNS

@@ -39,8 +39,7 @@ OTHER_CODES = _words(
 """`zip code 10115`: before `code` these words say that it names no error."""
 
 STATUS_WORDS = _words(
-    "http returned returns responded answered replied got received with response failed "
-    "unexpected"
+    "http returned returns responded answered replied got received with response failed unexpected"
 )
 """Words after which a number is a status only when it looks like one: 100 to 599."""
 
