@@ -68,6 +68,7 @@ def _by_text(masked: Masked, code: str) -> Signature:
         culprit="",
         callee="",
         caller="",
+        code=code,
         explanation=Explanation(
             variant="message", parts=parts + _code_part(code), masked=masked.counts
         ),
@@ -168,6 +169,7 @@ def _by_message(
         culprit="",
         callee="",
         caller="",
+        code=report.code,
         explanation=Explanation(variant=variant, parts=parts, masked=masked.counts, notes=notes),
     )
 
