@@ -21,6 +21,7 @@ from app.signatures.reading import (
     ruby,
     rust,
     structured,
+    tracebacks,
 )
 from app.signatures.reading.limits import (
     MAX_ERRORS,
@@ -90,7 +91,7 @@ def _may_hold_error(text: str) -> bool:
 def _report(reading: Reading, said: str, *, whole: int) -> ErrorReport:
     errors = both_ends(reading.errors, MAX_ERRORS)
     if not said and errors:
-        last = errors[-1]
+        last = reading.errors[reading.outermost]
         said = ": ".join(part for part in (last.type, last.message) if part)
     return ErrorReport(
         message=clip(said),
@@ -165,7 +166,7 @@ def _has_at_frames(text: str) -> bool:
 
 
 _READERS: tuple[tuple[Callable[[str], bool], Callable[[str], Reading | None]], ...] = (
-    (lambda text: '", line ' in text or python.HEADER in text, python.read),
+    (lambda text: '", line ' in text or tracebacks.HEADER in text, python.read),
     (lambda text: "panicked at" in text or "Caused by:" in text, rust.read),
     (lambda text: ".go:" in text or "goroutine " in text or "panic: " in text, go.read),
     (_has_at_frames, jvm.read),
@@ -261,10 +262,11 @@ def _told(exception: ReportedException, frames: tuple[Frame, ...]) -> Reading | 
 
 def _completed(exception: ReportedException, reading: Reading) -> Reading:
     """The last raised error, with the type and message that only the fields had."""
-    *causes, last = reading.errors
-    last = RaisedError(
+    errors = list(reading.errors)
+    last = errors[reading.outermost]
+    errors[reading.outermost] = RaisedError(
         type=last.type or exception.type,
         message=last.message or clip(cleaning.plain(exception.message)),
         frames=last.frames,
     )
-    return msgspec.structs.replace(reading, errors=(*causes, last))
+    return msgspec.structs.replace(reading, errors=tuple(errors))

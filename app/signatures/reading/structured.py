@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from app.normalise.record import Frame, ReportedException
+from app.signatures.reading.codes import ERRNO
 from app.signatures.reading.limits import MAX_ERRORS, MAX_FRAMES
 
 _MESSAGES = (
@@ -68,6 +69,8 @@ _CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
 _MAX_PAIRS = 200
 _MAX_CAUSES = 20
 _MAX_LINES = 20_000
+_LONGEST_CODE = 100_000
+_SUCCESSES = range(100, 400)
 _LOWEST_ERROR, _HIGHEST_STATUS = 400, 599
 
 Fields = Mapping[str, Any]
@@ -288,11 +291,24 @@ def _code(fields: Fields) -> str:
             value = holder.get(key)
             if isinstance(value, str) and _CODE.match(value):
                 return value
+            if code := _number_code(value, is_errno=key == "errno"):
+                return code
         for key in _STATUSES:
             status = _status(holder.get(key))
             if status:
                 return status
     return ""
+
+
+def _number_code(value: Any, *, is_errno: bool) -> str:
+    """A vendor's number, gRPC's status: neither success nor an id."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 5:  # noqa: PLR2004 -- more digits make an id
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < abs(value) < _LONGEST_CODE:
+        return ""
+    if is_errno:
+        return ERRNO.get(abs(value), str(value))
+    return "" if value in _SUCCESSES else str(value)
 
 
 def _status(value: Any) -> str:

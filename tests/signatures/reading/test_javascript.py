@@ -99,8 +99,8 @@ def test_node_s_own_aggregate_tells_every_address_it_tried(read: Read) -> None:
     report = read("v8-aggregate-network")
 
     assert [error.message for error in report.errors] == [
-        "connect ECONNREFUSED ::1:5432",
         "connect ECONNREFUSED 127.0.0.1:5432",
+        "connect ECONNREFUSED ::1:5432",
         "",
     ]
 

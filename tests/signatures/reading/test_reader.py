@@ -262,7 +262,7 @@ def test_a_trace_in_the_wrong_language_is_what_it_is() -> None:
 
     report = read_error("x", ReportedException(type="java.lang.Error", stacktrace=stack))
 
-    assert [error.type for error in report.errors] == ["FileNotFoundError", "KeyError"]
+    assert [error.type for error in report.errors] == ["KeyError", "FileNotFoundError"]
 
 
 def test_an_exception_without_anything_leaves_the_message_to_be_read() -> None:
