@@ -67,9 +67,7 @@ def _may_hold_error(text: str) -> bool:
     """Cheap and never wrong about a real error: nearly every log line ends here."""
     if "rror" in text or "xception" in text or "\n" in text or "\\n" in text or "ERR" in text:
         return True
-    if text.startswith("{") or '{"' in text or "err=" in text or "level=" in text:
-        return True
-    if "\x1b" in text or "FATAL" in text:
+    if "\x1b" in text or "FATAL" in text or _may_be_data(text):
         return True
     if ": " not in text:
         return False
@@ -104,6 +102,10 @@ def _report(reading: Reading, said: str, *, whole: int) -> ErrorReport:
 
 def _read_text(text: str, depth: int = 0, *, is_stack: bool = False) -> Reading | None:
     text = cleaning.plain(text).rstrip("\n")
+    if "#012" in text and "\n" not in text and depth < _MAX_DEPTH:
+        reading = _read_text(cleaning.unpacked(cleaning.without_prefixes(text)), depth + 1)
+        if reading is not None and any(error.frames for error in reading.errors):
+            return reading
     escaped = depth < _MAX_DEPTH and ("\\n" in text or text[:1] == '"' == text[-1:])
     if "\n" not in text and not escaped and not is_stack and not _may_be_data(text):
         return _read_line(text)
@@ -127,7 +129,12 @@ def _is_likelier(unescaped: Reading, text: str) -> bool:
 
 
 def _may_be_data(text: str) -> bool:
-    return '{"' in text or "err=" in text or "error=" in text or "msg=" in text
+    if text[:1] == "{" or text[-1:] == '"' or '{"' in text or '] "' in text:
+        return True
+    return "=" in text and any(key in text for key in _DATA_KEYS)
+
+
+_DATA_KEYS = ("err=", "error=", "msg=", "message=", "event=", "level=")
 
 
 def _read_line(text: str) -> Reading | None:
