@@ -17,6 +17,7 @@ from app.signatures.reading import (
     nginx,
     php,
     postgresql,
+    pytest,
     python,
     ruby,
     rust,
@@ -31,7 +32,7 @@ from app.signatures.reading.limits import (
     clip,
     raised,
 )
-from app.signatures.reading.names import headline, headline_within, language_of
+from app.signatures.reading.names import NEXT_RECORD, headline, headline_within, language_of
 
 _DRIVE = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\")
 _MAX_DEPTH = 3
@@ -174,6 +175,7 @@ def _has_at_frames(text: str) -> bool:
 
 _READERS: tuple[tuple[Callable[[str], bool], Callable[[str], Reading | None]], ...] = (
     (lambda text: '", line ' in text or tracebacks.HEADER in text, python.read),
+    (lambda text: ".py:" in text and "E   " in text, pytest.read),
     (lambda text: "panicked at" in text or "Caused by:" in text, rust.read),
     (lambda text: ".go:" in text or "goroutine " in text or "panic: " in text, go.read),
     (_has_at_frames, jvm.read),
@@ -209,9 +211,16 @@ def _read_headline(text: str) -> Reading | None:
     if found is None:
         return None
     type_, message = found
-    paragraph = rest.partition("\n\n")[0]
+    paragraph = _own_lines(rest.partition("\n\n")[0])
     whole = f"{message}\n{paragraph}" if paragraph.strip() else message
     return Reading(errors=(raised(type_, whole.strip()),), language=language_of(type_))
+
+
+def _own_lines(text: str) -> str:
+    """The lines of a message, up to where the next record begins."""
+    lines = text.split("\n")
+    end = next((i for i, line in enumerate(lines) if NEXT_RECORD.match(line)), len(lines))
+    return "\n".join(lines[:end])
 
 
 def _read_envelope(envelope: structured.Envelope, depth: int) -> Reading | None:

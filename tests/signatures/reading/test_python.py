@@ -225,3 +225,21 @@ def test_which_task_of_a_group_failed_first_is_chance() -> None:
             "OSError",
             "ExceptionGroup",
         ]
+
+
+def test_a_failure_that_pytest_shows_is_an_error_at_its_place() -> None:
+    (error,) = read_error(
+        "    def test_charge():\n>       charge(1)\n\ntests/test_pay.py:12: \n"
+        "_ _ _ _\n\n    def charge(order):\n>       raise ValueError(order)\n"
+        "E       ValueError: order 1\nE       second\n\napp/pay.py:3: ValueError"
+    ).errors
+
+    assert (error.type, error.message) == ("ValueError", "order 1\nsecond")
+    assert [(f.module, f.function) for f in error.frames] == [
+        ("tests/test_pay.py", "test_charge"),
+        ("app/pay.py", "charge"),
+    ]
+
+
+def test_the_next_log_line_is_no_part_of_a_bare_error_s_message() -> None:
+    assert read_error("KeyError: 1\nINFO next").errors[0].message == "1"
