@@ -28,6 +28,9 @@ class FriendlyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader went away, as `head` does: click ends quietly.
+            raise
         except AppError as error:
             click.echo(f"prodsentinel: {error}", err=True)
         except BrokenPipeError:
