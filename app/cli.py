@@ -33,8 +33,6 @@ class FriendlyGroup(click.Group):
             raise
         except AppError as error:
             click.echo(f"prodsentinel: {error}", err=True)
-        except BrokenPipeError:
-            raise  # whoever read us has seen enough: click ends in silence
         except Exception as error:
             if not is_unavailable(error):
                 raise

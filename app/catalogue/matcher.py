@@ -100,11 +100,19 @@ def _candidates(issues: list[KnownIssue], lexicon: Lexicon | None) -> Iterable[_
             yield from _by_rules(issue, issue, tier=Tier.EXACT, score=EXACT_SCORE)
             continue
         if origin := borrowed.get(issue.known_issue_id):
-            # What libraries are known to print beats a quotation from memory.
             yield from _by_rules(issue, origin, tier=Tier.PROBABLE, score=BORROWED_SCORE)
-            continue
+            # What libraries are known to print beats a quotation from memory, unless they never
+            # print what is quoted: then the document speaks of something else as well.
+            if not issue.phrases or _explains_a_quotation(origin, issue):
+                continue
         for compiled in filter(None, map(compile_phrase, issue.phrases)):
             yield _by_quotation(issue, *compiled)
+
+
+def _explains_a_quotation(origin: KnownIssue, issue: KnownIssue) -> bool:
+    assert origin.rules is not None  # noqa: S101 - a lexicon holds entries with rules
+    holds = compile_clause(origin.rules)
+    return any(holds(subject_of(phrase.text)) is not None for phrase in issue.phrases)
 
 
 def _by_quotation(issue: KnownIssue, holds: Predicate, gate: Gate) -> _Candidate:

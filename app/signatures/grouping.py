@@ -122,10 +122,17 @@ def _varying(words: Words, place: int, values: set[str]) -> set[str]:
 
 
 def _successes(words: Words, values: set[str]) -> set[str]:
-    """Statuses in an access log that are no errors: which of them it was tells little."""
+    """Statuses in an access log that are no errors: which of them it was tells little.
+
+    A whole request line, with its `HTTP/1.1`, reports traffic and no failure: there a status that
+    also shows success is a value, whatever else it shows.
+    """
     if VALUE in values or METHODS.isdisjoint(words):
         return set()
-    return {value for value in values if len(value) == _FEW and int(value) < _SUCCESS}
+    statuses = {value for value in values if len(value) == _FEW}
+    successes = {value for value in statuses if int(value) < _SUCCESS}
+    is_request_line = any(word.startswith("HTTP/") for word in words)
+    return statuses if successes and is_request_line else successes
 
 
 def _tells(words: Words, place: int, value: str) -> bool:
