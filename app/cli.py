@@ -12,6 +12,8 @@ import click
 import msgspec
 
 from app import __version__
+from app.catalogue.command import catalogue, match
+from app.catalogue.stored_command import import_documents, list_entries
 from app.database import is_unavailable
 from app.errors import AppError
 from app.settings import InvalidSetting, Settings, dotenv_directories, load_settings
@@ -28,6 +30,8 @@ class FriendlyGroup(click.Group):
             return super().invoke(ctx)
         except AppError as error:
             click.echo(f"prodsentinel: {error}", err=True)
+        except BrokenPipeError:
+            raise  # whoever read us has seen enough: click ends in silence
         except Exception as error:
             if not is_unavailable(error):
                 raise
@@ -42,6 +46,10 @@ def main() -> None:
 
 
 main.add_command(signature)
+main.add_command(match)
+main.add_command(catalogue)
+catalogue.add_command(import_documents)
+catalogue.add_command(list_entries)
 
 
 @contextmanager

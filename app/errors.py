@@ -6,6 +6,7 @@ AppError
 ├── NotMigrated             (service)
 ├── UnreadableBody          (receive)
 ├── BodyTooLarge            (receive)
+├── Overloaded              (store)
 ├── UnsupportedBody         (receive)
 ├── InvalidCursor           (query)
 └── NotFound

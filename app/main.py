@@ -22,6 +22,7 @@ from app.query.handlers import router as query_router
 from app.receive.handlers import router as receive_router
 from app.service import HealthCheck, Upkeep
 from app.settings import Settings
+from app.store.committer import Committer
 from app.store.ingest import Ingest
 
 log = structlog.get_logger(__name__)
@@ -31,13 +32,14 @@ def create_app(settings: Settings) -> Litestar:
     """The ASGI application. `settings.database_url` must name a server; nothing is opened yet."""
     database = Database(settings.database_url, settings)
     catalogue = LiveCatalogue()
+    committer = Committer(database)
     digest = Digest(database, catalogue, settings)
     upkeep = Upkeep(database, catalogue, settings)
     provided = {
         "settings": settings,
         "database": database,
         "catalogue": catalogue,
-        "accept": Ingest(database, settings),
+        "accept": Ingest(committer, settings),
         "check_health": HealthCheck(database, digest, catalogue),
     }
 
@@ -46,6 +48,7 @@ def create_app(settings: Settings) -> Litestar:
         metrics.DB_CONNECTIONS_USED.set_function(database.connections_used)
         await _prepare(upkeep)
         workers = [
+            asyncio.create_task(committer.run(), name="committer"),
             asyncio.create_task(digest.run(), name="digest"),
             asyncio.create_task(upkeep.run(), name="upkeep"),
         ]

@@ -15,6 +15,7 @@ from app.database import DatabaseUnavailable
 from app.errors import AppError, NotFound
 from app.query.handlers import InvalidCursor
 from app.receive.body import BodyTooLarge, UnreadableBody, UnsupportedBody
+from app.store.committer import Overloaded
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -47,7 +49,7 @@ def _from_app_error(error: AppError) -> ProblemDetailsException:
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        log.warning("database_unavailable", reason=repr(error.__cause__))
+        log.warning("refused_for_now", reason=repr(error.__cause__ or error))
         return _problem(status, str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     return _problem(status, str(error))
 

@@ -42,9 +42,21 @@ NAMES = sorted(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of LogHub CSV files, for the bench `signatures`.",
 )
-def main(*, names: tuple[str, ...], as_json: bool, quick: bool, loghub: Path | None) -> None:
+@click.option(
+    "--documents",
+    type=click.Path(exists=True, path_type=Path),
+    help="Raw documents that the default catalogue was drawn from, for the bench `matching`.",
+)
+def main(
+    *,
+    names: tuple[str, ...],
+    as_json: bool,
+    quick: bool,
+    loghub: Path | None,
+    documents: Path | None,
+) -> None:
     """Measure, and print a table of rows: name, value, unit, goal, holds."""
-    options = Options(quick=quick, loghub=loghub)
+    options = Options(quick=quick, loghub=loghub, documents=documents)
     found = list(_measure(names, options))
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())

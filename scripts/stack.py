@@ -154,15 +154,17 @@ class Stack:
         return next((p for p in self._processes if p.popen.poll() is not None), None)
 
 
-def wait_until_ready(process: Process, url: str, *, seconds: float = START_SECONDS) -> None:
-    """Until the URL answers 200. Raises `StackError` when the process ends or takes too long."""
+def wait_until_ready(
+    process: Process, url: str, *, seconds: float = START_SECONDS, status: int = 200
+) -> None:
+    """Until the URL answers so. Raises `StackError` when the process ends or takes too long."""
     deadline = time.monotonic() + seconds
     with httpx.Client(timeout=2) as client:
         while time.monotonic() < deadline:
             if process.popen.poll() is not None:
                 raise StackError(f"{process.name} ended at start:\n{_tail(process.log)}")
             with contextlib.suppress(httpx.TransportError):
-                if client.get(url).status_code == httpx.codes.OK:
+                if client.get(url).status_code == status:
                     return
             time.sleep(0.05)
     raise StackError(f"{process.name} was not ready after {seconds:.0f} s:\n{_tail(process.log)}")

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from app.catalogue.chain_rules import compile_chain_rule
-from app.catalogue.gates import gate_of
+from app.catalogue.gates import gates_of
 from app.catalogue.model import ChainRule, Clause, KnownIssue, Problem, Provenance
 from app.catalogue.prose import phrases_of
 from app.catalogue.reading import (
@@ -182,7 +182,7 @@ class _Entry:
             tags=tuple(tag.strip() for tag in facts.get("tags", "").split(",") if tag.strip()),
             affected_files=self.files(),
             rules=rules,
-            gate=_gate(rules),
+            gates=gates_of(rules) if rules else (),
             chain_rules=tuple(self.decoded("yaml chain-rule", ChainRule)),
             phrases=phrases_of(self.document, self.section),
             samples=self.samples("text sample"),
@@ -251,11 +251,6 @@ class _Entry:
             content_hash=hashlib.sha256("\n".join(own).encode()).hexdigest(),
             origin=origin,
         )
-
-
-def _gate(rules: Clause | None) -> tuple[str, ...] | None:
-    gate = gate_of(rules) if rules else None
-    return tuple(sorted(gate)) if gate else None
 
 
 def _decoded(fence: Fence, shape: type[_T]) -> _T:

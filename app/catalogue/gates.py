@@ -8,7 +8,7 @@ text is read once, and only entries whose gate opens are looked at.
 # The parser of the standard library, which has no public name since Python 3.11.
 import re._constants as sre  # type: ignore[import-not-found]
 import re._parser as sre_parser  # type: ignore[import-not-found]
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import ahocorasick
@@ -17,7 +17,7 @@ from app.catalogue.model import Clause
 from app.catalogue.rules import Subject
 
 Gate = frozenset[str] | None
-"""Lower-case literals; None: the rule may hold for any text."""
+"""Folded literals; None: the rule may hold for any text."""
 
 _SHORTEST: Final = 3
 _MOST: Final = 256
@@ -35,28 +35,48 @@ class Gates:
                 self._open.append(entry)
             for literal in gate or ():
                 owners.setdefault(literal, []).append(entry)
+        self._owners = list(owners.values())
         self._automaton = ahocorasick.Automaton()
-        for literal, entries in owners.items():
-            self._automaton.add_word(literal, tuple(entries))
+        for number, literal in enumerate(owners):
+            self._automaton.add_word(literal, number)
         if owners:
             self._automaton.make_automaton()
-        self._empty = not owners
 
     def opened_by(self, haystack: str) -> set[int]:
-        """The entries whose gate the lower-case text opens, and those without a gate."""
-        found = set(self._open)
-        if not self._empty:
-            for _, entries in self._automaton.iter(haystack):
-                found.update(entries)
-        return found
+        """The entries whose gate the folded text opens, and those without a gate."""
+        if not self._owners:
+            return set(self._open)
+        # First the literals, each once: a long text may say "connection" a thousand times.
+        literals = {number for _, number in self._automaton.iter(haystack)}
+        return set(self._open).union(*map(self._owners.__getitem__, literals))
 
 
 def haystack_of(subject: Subject) -> str:
-    """All that a literal of a rule could stand in, in lower case."""
+    """All that a literal of a rule could stand in, folded."""
     errors = subject.report.errors
     frames = (f"{frame.module} {frame.function}" for error in errors for frame in error.frames)
     heads = (f"{error.type}\n{error.message}" for error in errors)
-    return "\n".join((subject.text, subject.report.message, *heads, *frames)).lower()
+    return folded("\n".join((subject.text, subject.report.message, *heads, *frames)))
+
+
+def folded(text: str) -> str:
+    """Without case. `lower` would turn a sigma by what follows it, `casefold` never looks there."""
+    return text.casefold()
+
+
+def alternatives(clause: Clause) -> Iterator[Clause]:
+    """Each has a gate of its own: of an entry's fifty patterns few are ever tried."""
+    if clause == Clause(any=clause.any):
+        for part in clause.any:
+            yield from alternatives(part)
+    else:
+        yield clause
+
+
+def gates_of(rules: Clause) -> tuple[tuple[str, ...] | None, ...]:
+    """The gates of all alternatives in their order, in a shape that can be stored."""
+    gates = map(gate_of, alternatives(rules))
+    return tuple(tuple(sorted(gate)) if gate else None for gate in gates)
 
 
 def gate_of(clause: Clause) -> Gate:
@@ -77,7 +97,7 @@ def _last(dotted: str) -> str:
 
 
 def _literal(text: str) -> Gate:
-    return frozenset([text.lower()]) if len(text) >= _SHORTEST else None
+    return frozenset([folded(text)]) if len(text) >= _SHORTEST else None
 
 
 def _either(gates: Iterable[Gate]) -> Gate:
@@ -97,7 +117,7 @@ def _best(gates: Iterable[Gate]) -> Gate:
 
 def _of_pattern(pattern: str) -> Gate:
     """RE2's syntax is close to Python's: what Python cannot parse has no gate."""
-    if not pattern:
+    if not pattern or "[:" in pattern:  # `[[:alpha:]]` means something else to Python
         return None
     try:
         parsed = sre_parser.parse(pattern)

@@ -3,7 +3,7 @@
 | tier | what held | score |
 |---|---|---|
 | exact | a rule that the entry's author wrote | 0.98 |
-| probable | rules borrowed from the default entry about the same failure | 0.93 |
+| probable | rules borrowed from the default entry about the same failure | 0.95 |
 | probable | an error text that the document quotes | 0.85 |
 | suggested | nothing; words in common. Only when asked for | below 0.5 |
 
@@ -13,23 +13,24 @@ A score is the share of matches of its kind that were right on the labelled set,
 
 import hashlib
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import msgspec
 
 from app.catalogue.alignment import Lexicon
-from app.catalogue.gates import Gate, Gates, haystack_of
+from app.catalogue.gates import Gate, Gates, alternatives, gates_of, haystack_of
 from app.catalogue.model import Evidence, KnownIssue, Match, Tier
 from app.catalogue.quotes import compile_phrase
 from app.catalogue.rules import Predicate, Subject, compile_clause
 from app.catalogue.suggestions import Suggestions
 from app.normalise.record import Frame, ReportedException
+from app.signatures.model import ErrorReport
 from app.signatures.reading import read_error
 
-MATCHER_VERSION: Final = "2"
+MATCHER_VERSION: Final = "3"
 EXACT_SCORE: Final = 0.98
-BORROWED_SCORE: Final = 0.93
+BORROWED_SCORE: Final = 0.95
 QUOTED_SCORE: Final = 0.85
 
 
@@ -96,11 +97,11 @@ def _candidates(issues: list[KnownIssue], lexicon: Lexicon | None) -> Iterable[_
     borrowed = lexicon.counterparts(without) if lexicon and without else {}
     for issue in issues:
         if issue.rules:
-            yield _by_rules(issue, issue, tier=Tier.EXACT, score=EXACT_SCORE)
+            yield from _by_rules(issue, issue, tier=Tier.EXACT, score=EXACT_SCORE)
             continue
         if origin := borrowed.get(issue.known_issue_id):
             # What libraries are known to print beats a quotation from memory.
-            yield _by_rules(issue, origin, tier=Tier.PROBABLE, score=BORROWED_SCORE)
+            yield from _by_rules(issue, origin, tier=Tier.PROBABLE, score=BORROWED_SCORE)
             continue
         for compiled in filter(None, map(compile_phrase, issue.phrases)):
             yield _by_quotation(issue, *compiled)
@@ -112,17 +113,20 @@ def _by_quotation(issue: KnownIssue, holds: Predicate, gate: Gate) -> _Candidate
     )
 
 
-def _by_rules(issue: KnownIssue, owner: KnownIssue, *, tier: Tier, score: float) -> _Candidate:
-    rules = owner.rules
-    assert rules is not None  # noqa: S101 - both callers asked
-    return _Candidate(
-        issue=issue,
-        tier=tier,
-        score=score,
-        gate=frozenset(owner.gate) if owner.gate else None,
-        compile=lambda: compile_clause(rules),
-        borrowed_from="" if owner is issue else owner.known_issue_id,
-    )
+def _by_rules(
+    issue: KnownIssue, owner: KnownIssue, *, tier: Tier, score: float
+) -> Iterable[_Candidate]:
+    assert owner.rules is not None  # noqa: S101 - both callers asked
+    gates = owner.gates or gates_of(owner.rules)
+    for clause, gate in zip(alternatives(owner.rules), gates, strict=True):
+        yield _Candidate(
+            issue=issue,
+            tier=tier,
+            score=score,
+            gate=frozenset(gate) if gate else None,
+            compile=partial(compile_clause, clause),
+            borrowed_from="" if owner is issue else owner.known_issue_id,
+        )
 
 
 def _placed(evidence: Evidence, subject: Subject) -> Evidence:
@@ -162,13 +166,24 @@ def subject_of(
 ) -> Subject:
     """An error as rules see it, read out of what a sender or a person gave."""
     return Subject(
-        report=read_error(message, exception),
+        report=_report(message, exception),
         text=_whole_text(message, exception),
         service=service,
         level=level,
         release=release,
         attributes=attributes or {},
     )
+
+
+def _report(message: str, exception: ReportedException | None) -> ErrorReport:
+    report = read_error(message, exception)
+    if exception is None or exception.stacktrace:
+        return report
+    # Type and message beside a log text: the causes and frames stand in the text alone.
+    told = read_error(message).errors
+    again = any(e.type == o.type and e.message == o.message for e in told for o in report.errors)
+    errors = told if again else (*told, *report.errors)
+    return msgspec.structs.replace(report, errors=errors)
 
 
 def _whole_text(message: str, exception: ReportedException | None) -> str:
@@ -178,7 +193,12 @@ def _whole_text(message: str, exception: ReportedException | None) -> str:
     if not isinstance(stack, str):
         stack = "\n".join(map(_frame_line, stack))
     head = ": ".join(filter(None, (exception.type, exception.message)))
-    return "\n".join(filter(None, (message, stack, head)))
+    parts: list[str] = []
+    for part in (message, stack, head):
+        # What was said already is said once: rules on ordered lines would see it twice.
+        if part and not any(part in before for before in parts):
+            parts.append(part)
+    return "\n".join(parts)
 
 
 def _frame_line(frame: Frame) -> str:

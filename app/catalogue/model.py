@@ -114,8 +114,9 @@ class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     severity: str | None = None
     tags: tuple[str, ...] = ()
     affected_files: tuple[str, ...] = ()
-    gate: tuple[str, ...] | None = None
-    """Literals of which one stands in every text the rules hold for; None when there are none."""
+    gates: tuple[tuple[str, ...] | None, ...] = ()
+    """For each alternative of the rules the literals of which one stands in every text it holds
+    for; None when there are none."""
     phrases: tuple[Phrase, ...] = ()
     samples: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()

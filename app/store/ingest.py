@@ -1,7 +1,6 @@
 """The way of a request's records: normalise, sign, write. The body of `POST /ingest/logs`."""
 
 import asyncio
-import time
 from collections import Counter
 from datetime import datetime
 from typing import Any, Final
@@ -9,7 +8,6 @@ from typing import Any, Final
 import structlog
 
 from app import metrics
-from app.database import Database
 from app.normalise.context import Context
 from app.normalise.normalise import normalise
 from app.normalise.record import LogRecord, Refused
@@ -21,7 +19,7 @@ from app.signatures.model import Signature
 from app.signatures.reading import read_error
 from app.signatures.v1.fingerprint import sign
 from app.store.batch import SignedRecord
-from app.store.writer import Outcome, write_batch
+from app.store.committer import Committer
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +27,10 @@ READ_AT_ONCE_BYTES: Final = 32 * 1024
 
 
 class Ingest:
-    """`receive.contract.Accept` over a database."""
+    """`receive.contract.Accept` over the committer."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self._database = database
+    def __init__(self, committer: Committer, settings: Settings) -> None:
+        self._committer = committer
         self._settings = settings
 
     async def __call__(
@@ -44,21 +42,15 @@ class Ingest:
             batch, refused = await asyncio.to_thread(self._read, body, context)
         else:
             batch, refused = self._read(body, context)
-        outcome, seconds = await self._write(batch) if batch else (Outcome(), 0.0)
-        refused += [Refused(index=i, reason=Refusal.NOT_STORABLE) for i in outcome.refused]
-        _count(outcome, refused, size=len(batch), seconds=seconds)
-        return _receipt(outcome, refused)
+        poison = await self._committer.commit(batch) if batch else ()
+        refused += [Refused(index=one.index, reason=Refusal.NOT_STORABLE) for one in poison]
+        _tell(refused)
+        return _receipt(len(batch) - len(poison), refused)
 
     def _read(self, body: Body, context: Context) -> tuple[list[SignedRecord], list[Refused]]:
         content = decompressed(body, limit=self._settings.max_body_bytes)
         raw = raw_records(content, body.content_type, most=self._settings.max_records)
         return prepare(raw, context)
-
-    async def _write(self, batch: list[SignedRecord]) -> tuple[Outcome, float]:
-        async with self._database.driver() as driver:
-            started = time.perf_counter()
-            outcome = await write_batch(driver, batch)
-            return outcome, time.perf_counter() - started
 
 
 def prepare(raw: list[Any], context: Context) -> tuple[list[SignedRecord], list[Refused]]:
@@ -84,13 +76,7 @@ def _sign(record: LogRecord) -> Signature | None:
     return sign(report, fingerprint=record.fingerprint or None)
 
 
-def _count(outcome: Outcome, refused: list[Refused], *, size: int, seconds: float) -> None:
-    metrics.RECORDS_ACCEPTED.inc(outcome.stored)
-    metrics.RECORDS_RESENT.inc(outcome.resent)
-    metrics.SIGNATURES.inc(outcome.new_signatures)
-    if size:
-        metrics.COMMIT_SECONDS.observe(seconds)
-        metrics.BATCH_RECORDS.observe(size)
+def _tell(refused: list[Refused]) -> None:
     for item in refused:
         metrics.RECORDS_REFUSED.labels(reason=item.reason).inc()
     if refused:
@@ -98,9 +84,9 @@ def _count(outcome: Outcome, refused: list[Refused], *, size: int, seconds: floa
         log.warning("records_refused", count=len(refused), reasons=dict(reasons))
 
 
-def _receipt(outcome: Outcome, refused: list[Refused]) -> Receipt:
+def _receipt(accepted: int, refused: list[Refused]) -> Receipt:
     return Receipt(
-        accepted=outcome.stored + outcome.resent,
+        accepted=accepted,
         rejected=tuple(
             Rejection(
                 index=item.index,

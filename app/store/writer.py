@@ -21,11 +21,11 @@ _POISON: Final = (
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a batch: records new, records stored before, indexes refused."""
+    """What became of a batch: how many were new, how many stored before, which were refused."""
 
     stored: int = 0
     resent: int = 0
-    refused: tuple[int, ...] = ()
+    refused: tuple[SignedRecord, ...] = ()
     new_signatures: int = 0
 
     def __add__(self, other: "Outcome") -> "Outcome":
@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def write_batch(driver: Any, batch: list[SignedRecord]) -> Outcome:
-    """Store the batch; what cannot be stored is found by halving and refused by its index.
+    """Store the batch; what cannot be stored is found by halving and refused.
 
     `driver` is an asyncpg connection outside any transaction.
     """
@@ -53,7 +53,7 @@ async def _write_or_halve(driver: Any, batch: list[SignedRecord]) -> Outcome:
         return await _write(driver, batch)
     except _POISON:
         if len(batch) == 1:
-            return Outcome(refused=(batch[0].index,))
+            return Outcome(refused=(batch[0],))
     half = len(batch) // 2
     first = await _write_or_halve(driver, batch[:half])
     return first + await _write_or_halve(driver, batch[half:])
@@ -98,12 +98,16 @@ async def _not_yet_stored(driver: Any, batch: list[SignedRecord]) -> list[Signed
     await driver.execute(queries.LOCK_IDENTITIES, [str(record_id) for _, record_id in untimed])
     chains, records = zip(*untimed, strict=True)
     rows = await driver.fetch(queries.STORED_IDENTITIES, chains, records)
-    stored = {(row["correlation_id"], row["record_id"]) for row in rows}
-    return [
-        signed
-        for signed in batch
-        if not (signed.record.resent_by_identity and _identity(signed) in stored)
-    ]
+    seen = {(row["correlation_id"], row["record_id"]) for row in rows}
+    unknown = []
+    for signed in batch:
+        if signed.record.resent_by_identity:
+            if _identity(signed) in seen:
+                continue
+            # Two requests of one group may both bring it.
+            seen.add(_identity(signed))
+        unknown.append(signed)
+    return unknown
 
 
 def _identity(signed: SignedRecord) -> tuple[str, UUID]:

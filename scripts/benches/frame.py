@@ -12,6 +12,8 @@ class Options(msgspec.Struct, frozen=True):
     """Fewer rounds and smaller inputs: to see that it runs, not what it reaches."""
     loghub: Path | None = None
     """A folder of LogHub CSV files (`Content`, `EventId`)."""
+    documents: Path | None = None
+    """The raw documents whose headings the default entries name as their source."""
 
 
 class Row(msgspec.Struct, frozen=True):

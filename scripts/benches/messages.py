@@ -26,7 +26,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 def plain_messages(count: int) -> list[str]:
     """`count` log messages that hold no error."""
-    source = random.Random(11)  # noqa: S311 - the same messages at every run, no secret
+    source = random.Random(11)
     return [_SHAPES[number % len(_SHAPES)].format(**_values(source)) for number in range(count)]
 
 
@@ -45,7 +45,7 @@ def _values(source: random.Random) -> dict[str, object]:
 
 def traceback_of(*, frames: int, seed: int) -> str:
     """A Python traceback; lines and values differ by seed, a third of the frames is library."""
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     lines = ["Traceback (most recent call last):"]
     for depth in range(frames):
         folder = "/usr/lib/python3.12" if depth % 3 == 1 else f"/srv/app/{'abc'[depth % 3]}"
