@@ -184,6 +184,7 @@ class _Entry:
             tags=tuple(tag.strip() for tag in facts.get("tags", "").split(",") if tag.strip()),
             affected_files=self.files(),
             rules=rules,
+            rules_line=next((f.line - 1 for f in self.fences if f.info == "yaml rule"), 0),
             gates=gates_of(rules) if rules else (),
             chain_rules=tuple(self.decoded("yaml chain-rule", ChainRule)),
             phrases=phrases_of(self.document, self.section),

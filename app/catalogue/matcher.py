@@ -74,7 +74,7 @@ class Matcher:
                     known_issue_id=name,
                     tier=candidate.tier,
                     score=candidate.score,
-                    evidence=tuple(_placed(one, subject) for one in evidence),
+                    evidence=tuple(_placed(one, subject, candidate) for one in evidence),
                     borrowed_from=candidate.borrowed_from,
                 )
         ranked = sorted(best.values(), key=lambda m: (-m.score, -_specificity(m), m.known_issue_id))
@@ -137,9 +137,10 @@ def _by_rules(
         )
 
 
-def _placed(evidence: Evidence, subject: Subject) -> Evidence:
+def _placed(evidence: Evidence, subject: Subject, candidate: _Candidate) -> Evidence:
     start = subject.text.find(evidence.quote) if evidence.quote else -1
-    return msgspec.structs.replace(evidence, start=start)
+    own = 0 if candidate.borrowed_from else candidate.issue.rules_line
+    return msgspec.structs.replace(evidence, start=start, line=evidence.line or own)
 
 
 def _with_reason(match: Match, first: Match) -> Match:
