@@ -132,6 +132,6 @@ def test_no_text_is_a_sample_of_the_catalogue() -> None:
 
 def test_no_text_tells_of_the_machine_it_was_made_on() -> None:
     for row in LABELLED:
-        assert "/tmp/w" not in row["text"], row["id"]  # noqa: S108 - a path that must not be there
+        assert "labwork" not in row["text"], row["id"]
         assert "/root" not in row["text"], row["id"]
         assert "/home/" not in row["text"], row["id"]
