@@ -136,6 +136,38 @@ def test_alternatives_are_as_one_clause_that_has_them_all() -> None:
     ]
 
 
+def test_what_the_whole_rule_excludes_every_alternative_excludes() -> None:
+    but = Clause(text="planned")
+    rule = Clause(any=(Clause(text="down"), Clause(text="gone")), not_=but)
+
+    assert list(alternatives(rule)) == [
+        Clause(all=(Clause(text=one),), not_=but) for one in ("down", "gone")
+    ]
+    assert gates_of(rule) == (("down",), ("gone",))
+
+
+@settings(max_examples=300)
+@given(clauses, texts)
+@example(Clause(any=(Clause(text="a"),), not_=Clause(text="b")), "a b")
+def test_alternatives_hold_where_their_rule_does_and_say_the_same(rule: Clause, text: str) -> None:
+    subject = subject_of(text)
+    try:
+        whole = compile_clause(rule)(subject)
+    except BrokenRule:
+        return
+
+    parts = (compile_clause(part)(subject) for part in alternatives(rule))
+    assert next((found for found in parts if found is not None), None) == whole
+
+
+def test_gates_of_an_older_version_are_made_anew() -> None:
+    issue = next(one for one in DEFAULT if len(one.gates) > 1)
+    stale = msgspec.structs.replace(issue, gates=issue.gates[:1])
+
+    for sample in issue.samples:
+        assert Matcher([stale]).match(subject_of(sample))
+
+
 @pytest.mark.parametrize(
     ("clause", "gate"),
     [
