@@ -1,8 +1,7 @@
 """A catalogue held against its own samples, and how each entry can be found at all. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from app.catalogue.alignment import Lexicon
 from app.catalogue.matcher import Matcher, subject_of
 from app.catalogue.model import KnownIssue, Problem
 from app.catalogue.quotes import compile_phrase
@@ -41,11 +40,8 @@ def _problem(issue: KnownIssue, reason: str) -> Problem:
     )
 
 
-def ways_found(matcher: Matcher, lexicon: Lexicon | None) -> dict[str, str]:
+def ways_found(issues: Iterable[KnownIssue], borrowed: dict[str, KnownIssue]) -> dict[str, str]:
     """Entry id -> what it is found by, in words; `nothing` when no error can ever match it."""
-    issues = list(matcher.issues.values())
-    without = [issue for issue in issues if issue.rules is None]
-    borrowed = lexicon.counterparts(without) if lexicon else {}
     return {issue.known_issue_id: _way_found(issue, borrowed) for issue in issues}
 
 

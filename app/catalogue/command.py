@@ -1,7 +1,6 @@
 """`prodsentinel match` and `prodsentinel catalogue check|export`: no server, no database."""
 
 import sys
-from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -9,10 +8,8 @@ from typing import Any, Final
 import click
 import msgspec
 
-from app.catalogue.alignment import Lexicon
 from app.catalogue.checking import violations, ways_found
 from app.catalogue.documents import (
-    DEFAULT_DOCUMENTS,
     Compiled,
     compile_file,
     compile_together,
@@ -20,6 +17,7 @@ from app.catalogue.documents import (
     read_documents,
 )
 from app.catalogue.inputs import MOST_LINE, both_ends, lines_of, text_of
+from app.catalogue.live import compile_matcher, default_catalogue, default_lexicon
 from app.catalogue.matcher import Matcher, subject_of
 from app.catalogue.model import Evidence, KnownIssue, Match, Problem, Tier
 from app.catalogue.rules import Subject
@@ -121,20 +119,12 @@ def match(
 
 
 def _matcher(catalogues: _Paths) -> Matcher:
-    compiled = read_documents(catalogues or [DEFAULT_DOCUMENTS])
+    compiled = read_documents(catalogues) if catalogues else default_catalogue()
     for problem in compiled.problems:
         click.echo(f"{problem.document}:{problem.line}: {problem.reason}", err=True)
     if not compiled.issues:
-        paths = ", ".join(map(str, catalogues))
-        raise click.UsageError(f"no known issue stands in {paths}")
-    return Matcher(compiled.issues, _lexicon(compiled.issues))
-
-
-def _lexicon(issues: Iterable[KnownIssue]) -> Lexicon | None:
-    """What the libraries are known to print, for entries that bring no rules."""
-    if all(issue.rules for issue in issues):
-        return None
-    return Lexicon(read_documents([DEFAULT_DOCUMENTS]).issues)
+        raise click.UsageError(f"no known issue stands in {', '.join(map(str, catalogues))}")
+    return compile_matcher(compiled.issues)
 
 
 def _match_files(files: tuple[str, ...], matcher: Matcher, *, suggest: bool) -> bool:
@@ -209,10 +199,10 @@ def check(ctx: click.Context, paths: _Paths, *, as_json: bool) -> None:
     Exit code: 0 when all is well, 1 when there are problems, 2 when a path cannot be read.
     """
     compiled = _compile(paths)
-    lexicon = _lexicon(compiled.issues)
-    matcher = Matcher(compiled.issues, lexicon)
-    problems = (*compiled.problems, *violations(matcher))
-    ways = ways_found(matcher, lexicon)
+    without = [issue for issue in compiled.issues if issue.rules is None]
+    borrowed = default_lexicon().counterparts(without) if without else {}
+    ways = ways_found(compiled.issues, borrowed)
+    problems = (*compiled.problems, *violations(compile_matcher(compiled.issues)))
     if as_json:
         entries = [_entry(issue, ways[issue.known_issue_id]) for issue in compiled.issues]
         click.echo(msgspec.json.encode({"entries": entries, "problems": problems}))

@@ -65,12 +65,16 @@ def folded(text: str) -> str:
 
 
 def alternatives(clause: Clause) -> Iterator[Clause]:
-    """Each has a gate of its own: of an entry's fifty patterns few are ever tried."""
-    if clause == Clause(any=clause.any):
-        for part in clause.any:
-            yield from alternatives(part)
-    else:
+    """Each has a gate of its own: of an entry's fifty patterns few are ever tried.
+
+    What the whole rule excludes is asked of each alternative, once that holds.
+    """
+    if clause != Clause(any=clause.any, not_=clause.not_) or not clause.any:
         yield clause
+        return
+    for part in clause.any:
+        for one in alternatives(part):
+            yield Clause(all=(one,), not_=clause.not_) if clause.not_ else one
 
 
 def gates_of(rules: Clause) -> tuple[tuple[str, ...] | None, ...]:

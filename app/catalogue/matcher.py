@@ -125,8 +125,11 @@ def _by_rules(
     issue: KnownIssue, owner: KnownIssue, *, tier: Tier, score: float
 ) -> Iterable[_Candidate]:
     assert owner.rules is not None  # noqa: S101 - both callers asked
-    gates = owner.gates or gates_of(owner.rules)
-    for clause, gate in zip(alternatives(owner.rules), gates, strict=True):
+    clauses = list(alternatives(owner.rules))
+    gates = owner.gates
+    if len(gates) != len(clauses):  # an older version of the service made and stored them
+        gates = gates_of(owner.rules)
+    for clause, gate in zip(clauses, gates, strict=True):
         yield _Candidate(
             issue=issue,
             tier=tier,

@@ -167,19 +167,23 @@ def _speed(default: Iterable[KnownIssue], texts: list[_Text], signatures: int) -
 
 
 def _one_match(matcher: Matcher, subjects: list[Subject]) -> Iterator[Row]:
-    first = [_milliseconds(matcher, subject) for subject in subjects]  # compiles what opens
-    warm = sorted(_milliseconds(matcher, subject) for _ in range(5) for subject in subjects)
-    p50, p99 = (warm[int(len(warm) * share)] for share in (0.50, 0.99))
-    yield Row("one match, p50", p50, "ms", "", None)
-    yield Row("one match, p99", p99, "ms", f"< {P99_GOAL_MS:g}", p99 < P99_GOAL_MS)
-    yield Row("one match, slowest", warm[-1], "ms", "", None)
+    first = [_milliseconds(matcher, subject)[0] for subject in subjects]  # compiles what opens
+    warm = [_milliseconds(matcher, subject) for _ in range(5) for subject in subjects]
+    walls, cpus = (sorted(times) for times in zip(*warm, strict=True))
+    p99 = int(len(warm) * 0.99)
+    yield Row("one match, p50", statistics.median(walls), "ms", "", None)
+    holds = walls[p99] < P99_GOAL_MS
+    yield Row("one match, p99", walls[p99], "ms", f"< {P99_GOAL_MS:g}", holds)
+    yield Row("one match, p99 of CPU time: less on a busy machine", cpus[p99], "ms", "", None)
+    yield Row("one match, slowest", walls[-1], "ms", "", None)
     yield Row("one match, slowest after a start", max(first), "ms", "", None)
 
 
-def _milliseconds(matcher: Matcher, subject: Subject) -> float:
-    start = time.perf_counter()
+def _milliseconds(matcher: Matcher, subject: Subject) -> tuple[float, float]:
+    """Of the wall clock, and of the CPU."""
+    wall, cpu = time.perf_counter(), time.process_time()
     matcher.match(subject)
-    return (time.perf_counter() - start) * 1e3
+    return (time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3
 
 
 def _again(whole: Matcher, added: Matcher, texts: list[_Text], count: int) -> Iterator[Row]:
