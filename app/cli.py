@@ -28,10 +28,11 @@ class FriendlyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader went away, as `head` does: click ends quietly.
+            raise
         except AppError as error:
             click.echo(f"prodsentinel: {error}", err=True)
-        except BrokenPipeError:
-            raise  # whoever read us has seen enough: click ends in silence
         except Exception as error:
             if not is_unavailable(error):
                 raise

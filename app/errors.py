@@ -9,6 +9,7 @@ AppError
 ├── Overloaded              (store)
 ├── UnsupportedBody         (receive)
 ├── InvalidCursor           (query)
+├── NotAMatch               (catalogue)
 └── NotFound
     ├── UnknownChain        (query)
     ├── UnknownIncident     (query)

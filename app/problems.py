@@ -11,6 +11,7 @@ from litestar.plugins.problem_details import (
     ProblemDetailsPlugin,
 )
 
+from app.catalogue.handlers import NotAMatch
 from app.database import DatabaseUnavailable
 from app.errors import AppError, NotFound
 from app.query.handlers import InvalidCursor
@@ -24,6 +25,7 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     UnreadableBody: HTTPStatus.BAD_REQUEST,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
+    NotAMatch: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -65,6 +65,7 @@ class Upkeep:
         self._database = database
         self._catalogue = catalogue
         self._settings = settings
+        self._healthy: frozenset[str] = frozenset()
 
     async def prepare(self) -> None:
         """What the first record needs. Raises `DatabaseUnavailable`, `NotMigrated`."""
@@ -100,7 +101,7 @@ class Upkeep:
         async with self._database.session() as session:
             synced = await sync_known_issues(session, issues)
         async with self._database.session() as session:
-            await check_health(session, self._catalogue.matcher)
+            self._healthy = await check_health(session, self._catalogue.matcher, seen=self._healthy)
         async with self._database.session() as session:
             await self._catalogue.refresh(session)
         for problem in synced.problems:

@@ -7,7 +7,7 @@ A broken entry becomes a `Problem`; its neighbours are not touched.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -97,7 +97,7 @@ def compile_together(parts: Iterable[Compiled]) -> Compiled:
             if first and issue.explicit:
                 problems.append(_duplicate(issue, first))
                 continue
-            named = _with_free_id(issue, issues) if first else issue
+            named = with_free_id(issue, issues) if first else issue
             issues[named.known_issue_id] = named
     return Compiled(issues=tuple(issues.values()), problems=tuple(problems))
 
@@ -111,7 +111,7 @@ def _duplicate(second: KnownIssue, first: KnownIssue) -> Problem:
     )
 
 
-def _with_free_id(issue: KnownIssue, taken: dict[str, KnownIssue]) -> KnownIssue:
+def with_free_id(issue: KnownIssue, taken: Container[str]) -> KnownIssue:
     """Two documents may both have a section "Timeouts": the second is named after its file too."""
     stem = _slug(Path(issue.provenance.document).stem)
     names = (
@@ -124,6 +124,8 @@ def _with_free_id(issue: KnownIssue, taken: dict[str, KnownIssue]) -> KnownIssue
 
 def compile_document(name: str, text: str) -> Compiled:
     """The entries of one document. `name` is the file name that provenance shows."""
+    # Lines end in LF alone from here on: provenance counts them as the Markdown parser does.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     text, unclosed = with_fences_closed(without_front_matter(text))
     document = take_apart(name, text)
     problems = [
@@ -182,6 +184,7 @@ class _Entry:
             tags=tuple(tag.strip() for tag in facts.get("tags", "").split(",") if tag.strip()),
             affected_files=self.files(),
             rules=rules,
+            rules_line=next((f.line - 1 for f in self.fences if f.info == "yaml rule"), 0),
             gates=gates_of(rules) if rules else (),
             chain_rules=tuple(self.decoded("yaml chain-rule", ChainRule)),
             phrases=phrases_of(self.document, self.section),
@@ -257,12 +260,16 @@ def _decoded(fence: Fence, shape: type[_T]) -> _T:
     try:
         rule = msgspec.yaml.decode(fence.content, type=shape)
         _check(rule)
+    except RecursionError as error:
+        raise BrokenEntry(fence.line - 1, "the rule is nested too deep") from error
     except (msgspec.MsgspecError, BrokenRule, ValueError) as error:
         raise BrokenEntry(fence.line - 1, f"the rule cannot be used: {error}") from error
     return rule
 
 
 def _check(rule: Any) -> None:
+    if rb"\u0000" in msgspec.json.encode(rule):
+        raise BrokenRule("it holds NUL, which no log record does")
     if isinstance(rule, Clause):
         compile_clause(rule)
     else:

@@ -1,6 +1,6 @@
 """How the catalogue changes over HTTP: documents in, a look before saving, verdicts of people."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Router, post
@@ -10,7 +10,12 @@ from msgspec import Meta
 
 from app.catalogue.documents import Compiled, compile_document, compile_together
 from app.catalogue.live import LiveCatalogue, compile_matcher
-from app.catalogue.matching import Preview, match_signatures, preview_change
+from app.catalogue.matching import (
+    Preview,
+    match_signatures,
+    preview_change,
+    subject_of_sample,
+)
 from app.catalogue.model import KnownIssue, Problem, Verdict
 from app.catalogue.queries import (
     IMPORTED,
@@ -22,8 +27,14 @@ from app.catalogue.queries import (
 )
 from app.catalogue.reading import MAX_DOCUMENT_BYTES, NotADocument, decode_document
 from app.database import Database
-from app.errors import NotFound
+from app.errors import AppError, NotFound
 from app.shapes import problems
+
+_NO_NUL: Final = r"^[^\x00]*$"
+
+
+class NotAMatch(AppError):
+    """This entry does not explain this error, so there is nothing to confirm or to reject."""
 
 
 class UnknownSignature(NotFound):
@@ -59,10 +70,10 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What an engineer says of the pairing of a signature with a known issue."""
 
-    known_issue_id: Annotated[str, Meta(min_length=1, max_length=200)]
+    known_issue_id: Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_NUL)]
     verdict: Verdict
-    decided_by: Annotated[str, Meta(max_length=200)] = ""
-    note: Annotated[str, Meta(max_length=2000)] = ""
+    decided_by: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] = ""
+    note: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
 
 
 @post("/catalogue/documents", operation_id="importDocuments", responses=problems(400, 413, 503))
@@ -76,7 +87,9 @@ async def import_documents(
             session,
             compiled.issues,
             collection=IMPORTED,
-            documents={document.name for document in data.documents},
+            # What could not be read is no reason to retire what was read of it before.
+            documents={document.name for document in data.documents}
+            - {problem.document for problem in compiled.problems},
         )
     return ImportAnswer(changes=synced, problems=compiled.problems + synced.problems)
 
@@ -124,7 +137,7 @@ def _compile_upload(document: Upload) -> Compiled:
     "/signatures/{signature_id:str}/verdicts",
     operation_id="judgeMatch",
     status_code=204,
-    responses=problems(400, 404, 503),
+    responses=problems(400, 404, 409, 503),
 )
 async def judge_match(
     signature_id: FromPath[str],
@@ -137,6 +150,9 @@ async def judge_match(
         sample = await sample_of(session, signature_id) if "\0" not in signature_id else None
         if sample is None:
             raise UnknownSignature
+        found = catalogue.matcher.match(subject_of_sample(sample))
+        if data.known_issue_id not in {match.known_issue_id for match in found}:
+            raise NotAMatch
         values = msgspec.structs.asdict(data)
         await save_verdict(session, {**values, "signature_id": signature_id, "sample": sample})
         await forget_match(session, signature_id)

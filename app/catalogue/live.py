@@ -43,7 +43,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What the catalogue became: entries that are new or changed, and ids that are gone."""
 
     before: str
-    """Hash of the catalogue that was; empty when the process had none."""
+    after: str
+    """Hashes of the catalogue that was and that is."""
     entries: tuple[KnownIssue, ...] = ()
     gone: frozenset[str] = frozenset()
 
@@ -53,6 +54,7 @@ class LiveCatalogue:
 
     def __init__(self) -> None:
         self.matcher = compile_matcher(())
+        self.change: Change | None = None
         self._state = _NEVER
 
     def use_until_refreshed(self, issues: Iterable[KnownIssue]) -> None:
@@ -60,16 +62,16 @@ class LiveCatalogue:
         if self._state == _NEVER:
             self.matcher = compile_matcher(issues)
 
-    async def refresh(self, session: AsyncSession) -> Change | None:
-        """Compile the stored entries again when any of them changed; what changed."""
+    async def refresh(self, session: AsyncSession) -> None:
+        """Compile the stored entries again when any of them changed."""
         if await queries.state_mark(session) == self._state:
-            return None
+            return
         self._state, issues = await queries.stored_issues(session)
         before = self.matcher
         after = compile_matcher(issues)
-        if after.catalogue_hash == before.catalogue_hash:
-            return None
         self.matcher = after
+        if after.catalogue_hash == before.catalogue_hash:
+            return
         changed = tuple(
             issue
             for name, issue in after.issues.items()
@@ -79,7 +81,12 @@ class LiveCatalogue:
         log.info(
             "catalogue_changed", entries=len(after.issues), changed=len(changed), gone=len(gone)
         )
-        return Change(before=before.catalogue_hash, entries=changed, gone=gone)
+        self.change = Change(
+            before=before.catalogue_hash,
+            after=after.catalogue_hash,
+            entries=changed,
+            gone=gone,
+        )
 
 
 def _content(issue: KnownIssue) -> str:

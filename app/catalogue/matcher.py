@@ -74,7 +74,7 @@ class Matcher:
                     known_issue_id=name,
                     tier=candidate.tier,
                     score=candidate.score,
-                    evidence=tuple(_placed(one, subject) for one in evidence),
+                    evidence=tuple(_placed(one, subject, candidate) for one in evidence),
                     borrowed_from=candidate.borrowed_from,
                 )
         ranked = sorted(best.values(), key=lambda m: (-m.score, -_specificity(m), m.known_issue_id))
@@ -100,11 +100,19 @@ def _candidates(issues: list[KnownIssue], lexicon: Lexicon | None) -> Iterable[_
             yield from _by_rules(issue, issue, tier=Tier.EXACT, score=EXACT_SCORE)
             continue
         if origin := borrowed.get(issue.known_issue_id):
-            # What libraries are known to print beats a quotation from memory.
             yield from _by_rules(issue, origin, tier=Tier.PROBABLE, score=BORROWED_SCORE)
-            continue
+            # What libraries are known to print beats a quotation from memory, unless they never
+            # print what is quoted: then the document speaks of something else as well.
+            if not issue.phrases or _explains_a_quotation(origin, issue):
+                continue
         for compiled in filter(None, map(compile_phrase, issue.phrases)):
             yield _by_quotation(issue, *compiled)
+
+
+def _explains_a_quotation(origin: KnownIssue, issue: KnownIssue) -> bool:
+    assert origin.rules is not None  # noqa: S101 - a lexicon holds entries with rules
+    holds = compile_clause(origin.rules)
+    return any(holds(subject_of(phrase.text)) is not None for phrase in issue.phrases)
 
 
 def _by_quotation(issue: KnownIssue, holds: Predicate, gate: Gate) -> _Candidate:
@@ -129,9 +137,10 @@ def _by_rules(
         )
 
 
-def _placed(evidence: Evidence, subject: Subject) -> Evidence:
+def _placed(evidence: Evidence, subject: Subject, candidate: _Candidate) -> Evidence:
     start = subject.text.find(evidence.quote) if evidence.quote else -1
-    return msgspec.structs.replace(evidence, start=start)
+    own = 0 if candidate.borrowed_from else candidate.issue.rules_line
+    return msgspec.structs.replace(evidence, start=start, line=evidence.line or own)
 
 
 def _with_reason(match: Match, first: Match) -> Match:

@@ -108,6 +108,8 @@ class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     """Its author named it `{#id}`; otherwise the name was made from the title."""
     rules: Clause | None = None
     """None: it is found by its prose alone."""
+    rules_line: int = 0
+    """Where in the document the rules begin; 0 when there are none."""
     chain_rules: tuple[ChainRule, ...] = ()
     lesson: str = ""
     caution: str = ""
@@ -136,7 +138,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     clause: str
     quote: str
     line: int = 0
-    """The line of the entry's document that says so, when it is a quoted phrase."""
+    """The line of the entry's document that says so: of the quotation, or where its rules begin.
+    0 when the rules are borrowed."""
     start: int = -1
     """Where the quote begins in the error text, in characters; -1 when it is not part of it."""
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalogue.documents import with_free_id
 from app.catalogue.model import KnownIssue, Match, Problem, Verdict
 from app.catalogue.tables import entry_health, known_issues, match_verdicts, matches
 from app.store.tables import signatures
@@ -49,12 +50,16 @@ async def sync_known_issues(
     latest = {row.known_issue_id: row for row in await session.execute(_latest_versions())}
     found: dict[str, list[str]] = {"new": [], "changed": [], "unchanged": []}
     problems: list[Problem] = []
-    wanted = {issue.known_issue_id: issue for issue in issues}
+    wanted: dict[str, KnownIssue] = {}
+    for issue in issues:
+        owner = _owner(issue, latest, collection, documents)
+        if owner and issue.explicit:
+            problems.append(_taken(issue, owner))
+            continue
+        named = with_free_id(issue, {**latest, **wanted}) if owner else issue
+        wanted[named.known_issue_id] = named
     for name, issue in sorted(wanted.items()):
         stored = latest.get(name)
-        if stored and stored.collection != collection and not stored.retired_at:
-            problems.append(_taken(issue, stored))
-            continue
         if stored and stored.content_hash == issue.provenance.content_hash:
             await session.execute(_moved(issue, stored.version, collection))
             found["new" if stored.retired_at else "unchanged"].append(name)
@@ -80,6 +85,20 @@ async def sync_known_issues(
         retired=tuple(retired),
         problems=tuple(problems),
     )
+
+
+def _owner(
+    issue: KnownIssue, latest: Mapping[str, Any], collection: str, documents: Collection[str] | None
+) -> Any:
+    """Whose this entry's id is, when it is another document's that still holds it."""
+    stored = latest.get(issue.known_issue_id)
+    if stored is None or stored.retired_at:
+        return None
+    if stored.collection != collection:
+        return stored
+    # Without names of documents a whole collection is stored: entries may move within it.
+    elsewhere = documents is not None and stored.document != issue.provenance.document
+    return stored if elsewhere and stored.document not in (documents or ()) else None
 
 
 def _taken(issue: KnownIssue, stored: Any) -> Problem:

@@ -45,7 +45,8 @@ def _decode(content: bytes) -> str:
 def without_front_matter(text: str) -> str:
     """Front matter between `---` lines becomes blank lines: Markdown would read a heading in it."""
     lines = text.split("\n")
-    if lines[0].rstrip() != "---":
+    # A document may also begin with a line across the page.
+    if lines[0].rstrip() != "---" or ":" not in "".join(lines[1:2]):
         return text
     end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() in ("---", "...")), 0)
     return "\n".join([""] * (end + 1) + lines[end + 1 :]) if end else text

@@ -76,7 +76,7 @@ _LABEL_LEVEL: Final = 7
 
 def take_apart(name: str, text: str) -> Document:
     """The sections, parts and code blocks of a Markdown or plain text."""
-    lines = tuple(text.splitlines())
+    lines = tuple(text.removesuffix("\n").split("\n"))
     tokens = MarkdownIt("commonmark").parse(text)
     heads = list(_headings(tokens)) or [_Mark(1, 1, name, None, 1)]
     marks = sorted([*heads, *_labels(tokens)], key=lambda mark: (mark.line, mark.level))

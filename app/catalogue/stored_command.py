@@ -37,7 +37,8 @@ def import_documents(*, paths: tuple[Path, ...], as_json: bool) -> None:
     """
     files = sorted({file for path in paths for file in files_of(path)})
     compiled = _compile(files)
-    names = {file.name for file in files}
+    # What could not be read is no reason to retire what was read of it before.
+    names = {file.name for file in files} - {problem.document for problem in compiled.problems}
 
     async def store(session: AsyncSession) -> Synced:
         return await sync_known_issues(

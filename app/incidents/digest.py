@@ -211,6 +211,7 @@ class Digest:
         self._gauge_due = time.monotonic()
         self._refresh_due = time.monotonic()
         self._catalogue_is_current = False
+        self._rematching = ""
         self._shortcut: Shortcut | None = None
 
     def seconds_since_success(self) -> float:
@@ -249,11 +250,19 @@ class Digest:
             return
         self._refresh_due = time.monotonic() + REFRESH_SECONDS
         async with self._database.session() as session:
-            change = await self._catalogue.refresh(session)
-        if change:
+            await self._catalogue.refresh(session)
+        # The upkeep refreshes too: what counts is which catalogue was matched to the end.
+        newest = self._catalogue.matcher.catalogue_hash
+        if newest != self._rematching:
+            self._rematching = newest
             self._catalogue_is_current = False
-            changed = compile_matcher(change.entries)
-            self._shortcut = Shortcut(change.before, changed, change.gone)
+            change = self._catalogue.change
+            known = change if change and change.after == newest else None
+            self._shortcut = (
+                Shortcut(known.before, compile_matcher(known.entries), known.gone)
+                if known
+                else None
+            )
 
     async def _rematch(self) -> int:
         """Hold signatures of earlier days against a catalogue that changed, 500 at a time."""

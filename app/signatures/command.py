@@ -1,5 +1,7 @@
 """`prodsentinel signature`: sign errors on a terminal or in a pipe, with no server at all."""
 
+import codecs
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
@@ -13,10 +15,14 @@ _LONGEST_LINE = 8 * 1024 * 1024
 """Characters; a longer line is cut, as the service cuts it too."""
 
 
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+"""An escape of JSON; the first group is half of a surrogate pair."""
+
+
 class _Line(msgspec.Struct, frozen=True):
     """One line of `--jsonl`. Unknown fields are nobody's business here."""
 
-    message: str = ""
+    message: str | None = None
     exception: ReportedException | str | None = None
     fingerprint: tuple[str, ...] | None = None
 
@@ -63,30 +69,64 @@ def _stream(signed: Iterable[Signature]) -> Iterator[tuple[Signature, Family]]:
 
 
 def _sign_files(sources: Iterable[BinaryIO]) -> Iterator[Signature]:
-    return (sign_text(_text(source.read())) for source in sources)
+    for source in sources:
+        text = _text(source.read())
+        if not text.strip():
+            raise click.UsageError(f"{_name(source)} is empty: there is no error to sign.")
+        yield sign_text(text)
 
 
 def _sign_lines(sources: Iterable[BinaryIO]) -> Iterator[Signature]:
+    """Each line, and at the end one word on standard error about those that are no such object."""
+    others: list[str] = []
     for source in sources:
-        for line in source:
-            if line.strip():
-                yield _sign_line(line[:_LONGEST_LINE])
+        for number, line in enumerate(source, 1):
+            if not line.strip():
+                continue
+            read = _read_line(line[:_LONGEST_LINE].removeprefix(codecs.BOM_UTF8))
+            if isinstance(read, str):
+                others.append(f"{_name(source)}, line {number}")
+                yield sign_text(read)
+            else:
+                exception = read.exception
+                if isinstance(exception, str):
+                    exception = ReportedException(stacktrace=exception)
+                yield sign_text(read.message or "", exception, fingerprint=read.fingerprint)
+    if others:
+        click.echo(
+            "prodsentinel: lines without a usable `message` or `exception`, signed as text: "
+            f"{len(others)}; the first: {others[0]}",
+            err=True,
+        )
 
 
-def _sign_line(line: bytes) -> Signature:
-    """A line that is no such object is signed as the text it is: nothing is lost."""
+def _read_line(line: bytes) -> _Line | str:
+    """The object on this line; the text itself when it is no such object: nothing is lost."""
+    read = _decoded(line) or _decoded(_ESCAPE.sub(_whole, line))
+    if read is None or (read.message is None and read.exception is None):
+        return _text(line).strip()
+    return read
+
+
+def _decoded(line: bytes) -> _Line | None:
     try:
-        read = msgspec.json.decode(line, type=_Line)
+        return msgspec.json.decode(line, type=_Line)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return sign_text(_text(line).strip())
-    exception = read.exception
-    if isinstance(exception, str):
-        exception = ReportedException(stacktrace=exception)
-    return sign_text(read.message, exception, fingerprint=read.fingerprint)
+        return None
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    """Half a surrogate pair is no character, yet a string that was cut may hold one."""
+    return rb"\ufffd" if escape[1] else escape[0]
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+
+
+def _name(source: BinaryIO) -> str:
+    name = getattr(source, "name", "")
+    return name if isinstance(name, str) and name not in {"", "-", "<stdin>"} else "standard input"
 
 
 def _answer(signed: Signature, family: Family, *, explain: bool) -> str:

@@ -22,7 +22,8 @@ class Wishes:
 
     def __init__(self, decisions: Iterable[Decision]) -> None:
         self.together: dict[str, Hashable] = {}
-        self.apart: set[frozenset[str]] = set()
+        self.apart: list[tuple[frozenset[str], frozenset[str]]] = []
+        """Each of the one side stays apart from each of the other."""
         for number, decision in enumerate(decisions):
             if decision.kind == "merge":
                 self._merge(decision.signatures, number)
@@ -34,11 +35,22 @@ class Wishes:
         members = {one for one, group in self.together.items() if group in joined}
         members.update(signatures)
         self.together.update(dict.fromkeys(members, number))
-        self.apart = {pair for pair in self.apart if not pair <= members}
+        self.apart = [kept for pair in self.apart for kept in _released(pair, members)]
 
     def _split(self, taken: tuple[str, ...], rest: tuple[str, ...], number: int) -> None:
         self.together.update(dict.fromkeys(taken, number))
-        self.apart |= {frozenset((one, other)) for one in taken for other in rest if one != other}
+        self.apart.append((frozenset(taken), frozenset(rest).difference(taken)))
+
+
+def _released(
+    pair: tuple[frozenset[str], frozenset[str]], members: set[str]
+) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """What is left of a split once `members` may be together again."""
+    taken, rest = pair
+    if taken.isdisjoint(members) or rest.isdisjoint(members):
+        return [pair]
+    left = [(taken - members, rest), (taken & members, rest - members)]
+    return [(one, other) for one, other in left if one and other]
 
 
 class Partition:
@@ -47,12 +59,13 @@ class Partition:
     def __init__(self, signatures: Iterable[str], wishes: Wishes) -> None:
         self._group_of = {one: one for one in signatures}
         self._members = {one: [one] for one in self._group_of}
-        self._foes: dict[str, set[str]] = defaultdict(set)
-        for pair in wishes.apart:
-            one, other = sorted(pair)
-            if one in self._group_of and other in self._group_of:
-                self._foes[one].add(other)
-                self._foes[other].add(one)
+        # By split, not by pair: a split of 1,500 from 1,500 is two sides, not two million pairs.
+        self._sides: dict[str, set[tuple[int, int]]] = defaultdict(set)
+        for number, sides in enumerate(wishes.apart):
+            for side, those in enumerate(sides):
+                for one in those:
+                    if one in self._group_of:
+                        self._sides[one].add((number, side))
         wished: dict[Hashable, list[str]] = defaultdict(list)
         for one in sorted(self._group_of):
             if one in wishes.together:
@@ -65,7 +78,7 @@ class Partition:
         groups = {self._group_of[one] for one in signatures}
         standing: list[str] = []
         for group in sorted(groups, key=lambda one: (-len(self._members[one]), one)):
-            host = next((one for one in standing if one not in self._foes[group]), None)
+            host = next((one for one in standing if not self._are_foes(one, group)), None)
             if host is None:
                 standing.append(group)
             else:
@@ -75,10 +88,11 @@ class Partition:
         for one in self._members[group]:
             self._group_of[one] = host
         self._members[host] += self._members.pop(group)
-        for foe in self._foes.pop(group, set()):
-            self._foes[foe].discard(group)
-            self._foes[foe].add(host)
-            self._foes[host].add(foe)
+        self._sides[host] |= self._sides.pop(group, set())
+
+    def _are_foes(self, one: str, other: str) -> bool:
+        theirs = self._sides[other]
+        return any((number, 1 - side) in theirs for number, side in self._sides[one])
 
     def groups(self) -> Iterable[list[str]]:
         return self._members.values()

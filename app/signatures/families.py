@@ -21,7 +21,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     signature_id: str
     scope: str
-    """Only members of one scope can be one family: the exception type, empty for plain messages."""
+    """Only members of one scope can be one family: exception type and machine-readable code."""
     text: str
     """The masked message."""
 
@@ -47,6 +47,8 @@ class FamilyState(msgspec.Struct, frozen=True, kw_only=True):
 
     members: tuple[Member, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    named: tuple[str, ...] = ()
+    """Signatures that families were named after, in the order in which they first were."""
 
 
 class UnknownSignatureError(KeyError):
@@ -60,6 +62,7 @@ class Families:
         state = state or FamilyState()
         self._members = {member.signature_id: member for member in state.members}
         self._decisions = list(state.decisions)
+        self._named = {one: place for place, one in enumerate(state.named)}
         self._settled: Mapping[str, Family] | None = None
 
     def observe(self, signature: Signature) -> None:
@@ -71,7 +74,9 @@ class Families:
     def settle(self) -> Mapping[str, Family]:
         """Every observed signature's family, by signature id, as the evidence stands now."""
         if self._settled is None:
-            self._settled = _settled(self._members, self._decisions)
+            self._settled = _settled(self._members, self._decisions, self._named)
+            for family in sorted(set(self._settled.values()), key=lambda one: one.signatures):
+                self._named.setdefault(_namesake(family.signatures, self._named), len(self._named))
         return self._settled
 
     def merge(self, *signature_ids: str) -> Decision:
@@ -95,7 +100,9 @@ class Families:
     def state(self) -> FamilyState:
         """What `Families(state)` starts from again."""
         members = sorted(self._members.values(), key=lambda member: member.signature_id)
-        return FamilyState(members=tuple(members), decisions=tuple(self._decisions))
+        return FamilyState(
+            members=tuple(members), decisions=tuple(self._decisions), named=tuple(self._named)
+        )
 
     def _family(self, signature_id: str) -> Family:
         family = self.settle().get(signature_id)
@@ -115,20 +122,28 @@ def _member(signature: Signature) -> Member:
     alone = variant in {"frames", "custom"}
     return Member(
         signature_id=signature.signature_id,
-        scope=signature.signature_id if alone else signature.type,
+        scope=signature.signature_id if alone else _scope(signature),
         text=signature.title if alone else signature.message,
     )
 
 
-def _settled(members: Mapping[str, Member], decisions: Iterable[Decision]) -> dict[str, Family]:
-    words = {one: read_words(member.text) for one, member in members.items()}
+def _scope(signature: Signature) -> str:
+    return f"{signature.type} {signature.code}" if signature.code else signature.type
+
+
+def _settled(
+    members: Mapping[str, Member], decisions: Iterable[Decision], named: Mapping[str, int]
+) -> dict[str, Family]:
+    words = {
+        one: read_words(member.text, typed=bool(member.scope)) for one, member in members.items()
+    }
     families = _by_evidence(members, words)
     partition = Partition(members, Wishes(decisions))
     for key in sorted(families):
         partition.join(families[key])
     settled: dict[str, Family] = {}
     for group_ids in partition.groups():
-        family = _family([members[one] for one in sorted(group_ids)], words)
+        family = _family([members[one] for one in sorted(group_ids)], words, named)
         settled.update(dict.fromkeys(group_ids, family))
     return settled
 
@@ -148,18 +163,25 @@ def _by_evidence(
     return families
 
 
-def _family(members: list[Member], words: Mapping[str, Words]) -> Family:
+def _family(members: list[Member], words: Mapping[str, Words], named: Mapping[str, int]) -> Family:
     signatures = tuple(member.signature_id for member in members)
     return Family(
-        family_id=_family_id(signatures[0]),
+        family_id=_family_id(_namesake(signatures, named)),
         template=_template(members, words),
         signatures=signatures,
     )
 
 
-def _family_id(first: str) -> str:
-    """Named after the least of its signatures: no two families have that in common."""
-    return "f" + first.replace(":", "-")
+def _namesake(signatures: tuple[str, ...], named: Mapping[str, int]) -> str:
+    """The member a family is named after: who first gave a name, else the least.
+
+    No two families have a member in common, and whoever joins later takes no name away.
+    """
+    return min(signatures, key=lambda one: (named.get(one, len(named)), one))
+
+
+def _family_id(namesake: str) -> str:
+    return "f" + namesake.replace(":", "-")
 
 
 def _template(members: list[Member], words: Mapping[str, Words]) -> str:

@@ -66,4 +66,6 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """Identity of type and origin frame: 16 hex digits, empty when there are no frames."""
     caller: str
     """Identity of the whole in-app path: 16 hex digits, empty when there are no frames."""
+    code: str = ""
+    """Machine-readable part: SQLSTATE, errno, HTTP status; or empty."""
     explanation: Explanation

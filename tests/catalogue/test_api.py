@@ -207,3 +207,35 @@ async def test_a_verdict_on_an_unknown_signature_is_a_404(client: httpx.AsyncCli
 
     assert (await client.post("/api/signatures/v1:none/verdicts", json=body)).status_code == 404
     assert (await client.get("/api/signatures/v1:none/draft")).status_code == 404
+
+
+async def test_two_documents_may_have_sections_of_one_name(client: httpx.AsyncClient) -> None:
+    section = "## Timeouts\n### Problem\n`{0}Error: {0} broke down`\n### Fix\nmend {0}\n"
+    first = await client.post("/api/catalogue/documents", json=upload(section.format("A"), "a.md"))
+    second = await client.post("/api/catalogue/documents", json=upload(section.format("B"), "b.md"))
+
+    assert first.json()["changes"]["new"] == ["timeouts"]
+    assert second.json()["changes"]["new"] == ["timeouts-b"]
+    entry = (await client.get("/api/known-issues/timeouts")).json()
+    assert entry["fix"] == "mend A"
+
+
+async def test_a_document_that_broke_retires_nothing(client: httpx.AsyncClient) -> None:
+    await client.post("/api/catalogue/documents", json=upload())
+
+    broken = upload(MAGIC.replace("message:", "massage:"))
+    answer = (await client.post("/api/catalogue/documents", json=broken)).json()
+
+    assert answer["problems"]
+    assert answer["changes"]["retired"] == []
+    assert (await client.get("/api/known-issues/kettle")).status_code == 200
+
+
+async def test_only_a_match_can_be_judged(client: httpx.AsyncClient) -> None:
+    chain = await failing_chain(client)
+    path = f"/api/signatures/{chain['root']['signature_id']}/verdicts"
+
+    other = await client.post(path, json={"known_issue_id": "raw-sql-text", "verdict": "confirmed"})
+    nul = await client.post(path, json={"known_issue_id": "a\x00", "verdict": "confirmed"})
+
+    assert (other.status_code, nul.status_code) == (409, 400)

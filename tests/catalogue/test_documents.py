@@ -143,3 +143,43 @@ def test_a_file_that_is_no_text_is_named_and_the_rest_read(tmp_path: Path) -> No
 
     assert len(result.issues) == 1
     assert result.problems[0].document == "a.md"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["&a\nany: [*a]", "not: " + "{not: " * 400 + "{text: x}" + "}" * 400, 'text: "ab\\0cd"'],
+)
+def test_a_hostile_rule_breaks_its_own_entry_only(rule: str) -> None:
+    broken = ENTRY.replace("too-many-cooks", "broken").replace("message: broth spoiled", rule)
+
+    result = compiled(broken + "\n" + ENTRY)
+
+    assert [issue.known_issue_id for issue in result.issues] == ["too-many-cooks"]
+    assert "the rule" in result.problems[0].reason
+
+
+@pytest.mark.parametrize("odd", ["\x0c", "\x0b", "\x85", "\u2028"])
+def test_lines_are_counted_as_markdown_counts_them(odd: str) -> None:
+    (issue,) = compiled(f"intro{odd}more\n\n" + ENTRY).issues
+
+    assert issue.provenance.first_line == 7
+    assert issue.symptoms == "The broth is spoiled."
+
+
+def test_carriage_returns_change_nothing() -> None:
+    (plain,) = compiled(ENTRY).issues
+    (windows,) = compiled(ENTRY.replace("\n", "\r\n")).issues
+
+    assert windows == plain
+
+
+def test_a_line_across_the_page_is_no_front_matter() -> None:
+    result = compiled("---\n\n" + ENTRY + "\n---\n")
+
+    assert len(result.issues) == 1
+
+
+def test_front_matter_is_no_heading() -> None:
+    result = compiled("---\ntitle: Guide\nauthor: us\n---\n\n" + ENTRY)
+
+    assert result.issues[0].provenance.heading_path == ("Guide", "Too many cooks")

@@ -1,7 +1,10 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from app.signatures.command import signature
@@ -12,7 +15,7 @@ USERS = ("alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi")
 def run(*arguments: str, text: str | bytes = "") -> list[dict[str, Any]]:
     result = CliRunner().invoke(signature, arguments, input=text, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.output.splitlines()]
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def lines(*messages: str) -> str:
@@ -82,3 +85,53 @@ def test_each_file_is_one_error(tmp_path: Path) -> None:
     answers = run(*map(str, files))
 
     assert [answer["title"] for answer in answers] == ["worker <num> stopped"] * 2
+
+
+def test_half_a_surrogate_pair_loses_nothing_else() -> None:
+    text = r'{"message": "order 7 \ud83d\ude00 \\user \ud83d failed"}'
+
+    (answer,) = run("--jsonl", text=text)
+
+    assert answer["title"] == "order <num> \U0001f600 \\user \ufffd failed"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    marked = b"\xef\xbb\xbf" + lines("order 7 failed").encode()
+
+    assert run("--jsonl", text=marked)[0]["title"] == "order <num> failed"
+    assert run(text=b"\xef\xbb\xbforder 7 failed")[0]["title"] == "order <num> failed"
+
+
+@pytest.mark.parametrize("line", ['{"message": 5}', '{"msg": "x"}', '{"message": null}', "[]"])
+def test_a_line_of_another_shape_is_signed_as_text_and_told(line: str) -> None:
+    result = CliRunner().invoke(signature, ["--jsonl"], input=f"{lines('a')}{line}\n")
+
+    assert len(result.stdout.splitlines()) == 2
+    assert "as text: 1;" in result.stderr
+    assert "standard input, line 2" in result.stderr
+
+
+def test_an_empty_input_is_refused() -> None:
+    result = CliRunner().invoke(signature, [], input=" \n")
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "standard input is empty" in result.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "big.jsonl"
+    file.write_text(lines(*(f"order {number} failed" for number in range(20_000))))
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "signature", "--jsonl", str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert said == b""

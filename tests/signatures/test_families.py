@@ -74,10 +74,77 @@ def test_error_statuses_stay_apart() -> None:
     assert len(grouped(families)) == len(statuses)
 
 
-def test_a_status_that_also_tells_success_is_an_outcome() -> None:
-    families = observed("GET /a/b status: 200 len: 5", "GET /a/c status: 404 len: 5")
+def test_successes_of_an_access_log_are_one_and_each_error_status_its_own() -> None:
+    shape = "GET /a/b status: {} len: 5"
 
-    assert len(grouped(families)) == 1
+    families = observed(*(shape.format(status) for status in (200, 204, 304, 404, 503)))
+
+    assert sorted(map(len, grouped(families))) == [1, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ("worker exited with code {}", "1 2 137"),
+        ("process killed by signal {}", "9 11"),
+        ("open failed: errno={}", "2 13"),
+        ("payments returned {}", "200 404 503"),
+        ("rpc failed with code {}", "4 14"),
+        ("error={} while connecting", "ECONNREFUSED ETIMEDOUT EPIPE"),
+        ("code={} while opening", "ENOENT EACCES"),
+        ("circuit breaker state = {}", "open closed"),
+        ("status={} upstream", "timeout refused"),
+        ("table={} lock wait", "orders users"),
+        ("service={} is down", "payments orders"),
+        ("login {} for now", "failed succeeded"),
+        ("user {}", "deleted locked"),
+        ("user {} failed", "creation deletion authentication"),
+        ("host {}", "unreachable resolved"),
+        ("device {}", "lost found busy"),
+        ('violates unique constraint "{}"', "a_key b_key c_key d_key e_key f_key"),
+        ('relation "{}" does not exist', "users orders carts items prices stock"),
+        ("No module named '{}'", "numpy pandas flask celery redis yaml"),
+        ("object has no attribute '{}'", "total price name stock id key"),
+        ("failed to {} order", "create update delete refund cancel charge"),
+        ("connection to {} refused", "redis postgres kafka mongo elastic smtp"),
+        ("Task {} failed", "orders.tasks.charge mail.tasks.send"),
+        ("Failed to call {}", "/api/v1/orders /api/v1/payments"),
+        ("could not read {}", "/etc/app/db.conf /etc/app/tls.crt"),
+    ],
+)
+def test_what_tells_failures_apart_is_never_one_family(shape: str, words: str) -> None:
+    families = observed(*map(shape.format, words.split()))
+
+    assert len(grouped(families)) == len(words.split())
+
+
+def test_codes_beside_the_message_keep_families_apart() -> None:
+    families = Families()
+    for code in ("404", "503"):
+        families.observe(sign(ErrorReport(message="upstream failed", code=code)))
+
+    assert len(grouped(families)) == 2
+
+
+def test_a_family_keeps_its_name_whoever_joins() -> None:
+    shape = "Failed password for {} from 10.0.0.1 port 22"
+    families = observed(*map(shape.format, USERS[:6]))
+    before = family_of(families, shape.format("alice"))
+
+    for number in range(40):
+        families.observe(signed(shape.format("u" + "abcdefgh"[number % 8] * (number + 1))))
+
+    assert family_of(families, shape.format("alice")) == before
+
+
+def test_a_split_of_thousands_settles() -> None:
+    names = [f"{a}{b}{c}" for a in "bcdfghjklm" for b in "aeiou" for c in "npqrstvwxz"]
+    families = observed(*(f"removing service {one}{two} from" for one in names for two in "ae"))
+    ids = sorted(families.settle())
+
+    families.split(*ids[:500])
+
+    assert len({families.settle()[one].family_id for one in ids}) == 2
 
 
 def test_a_list_of_values_is_as_long_as_it_happens_to_be() -> None:

@@ -74,3 +74,62 @@ def test_the_teams_own_modules_are_in_app(module: str) -> None:
 )
 def test_library_functions_are_not_in_app(function: str) -> None:
     assert not read_call(Frame(function=function, module="?")).in_app
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/srv/app/orders/views.py", "/srv/app/users/views.py"),
+        ("orders/__init__.py", "users/__init__.py"),
+        ("https://shop.example/src/orders/index.js", "https://shop.example/src/users/index.js"),
+        ("github.com/acme/orders/handlers", "github.com/acme/users/handlers"),
+    ],
+)
+def test_a_file_whose_name_every_package_has_is_known_by_its_folder(one: str, other: str) -> None:
+    first, second = (read_call(Frame(function="get", module=name)) for name in (one, other))
+
+    assert first.key != second.key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/srv/app/main.py", "/app/main.py"),
+        ("/home/bob/main.py", "/srv/app/main.py"),
+        ("/srv/releases/20240501/main.py", "main.py"),
+        ("https://shop.example/main.js", "webpack:///./src/main.js"),
+        ("/srv/app/orders/views.py", "/home/bob/work/orders/views.py"),
+        ("/static/main.deadbeef.js", "/static/main.4f3a2b1c.js"),
+        ("/assets/main-BqT_xkZp.js", "/assets/main-AbC_dEfG.js"),
+        ("/assets/main-BqTaxkZp.js", "/assets/main.js"),
+    ],
+)
+def test_where_a_file_was_installed_never_matters(one: str, other: str) -> None:
+    first, second = (read_call(Frame(function="get", module=name)) for name in (one, other))
+
+    assert first.key == second.key
+
+
+@pytest.mark.parametrize("name", ["order-my_thing.js", "order.settings.js", "order-MyWidget.js"])
+def test_a_bundle_s_own_name_is_no_hash(name: str) -> None:
+    assert read_call(Frame(function="get", module=f"/srv/{name}")).module == name
+
+
+@pytest.mark.parametrize(
+    ("module", "in_app"),
+    [
+        ("/srv/app/vendor/models.py", True),
+        ("/srv/app/vendor/list.ts", True),
+        ("/srv/app/vendor/acme/A.php", False),
+        ("github.com/acme/shop/vendor/github.com/x/y", False),
+        ("/srv/gems/app/main.py", True),
+        ("/opt/jvm/app/run.py", True),
+        ("<native>", False),
+        ("pandas/_libs/parsers.pyx", False),
+        ("stringsource", False),
+        ("asyncpg/protocol/protocol.pyx", False),
+        ("acme/pay.pyx", True),
+    ],
+)
+def test_what_a_folder_says_depends_on_the_language(module: str, *, in_app: bool) -> None:
+    assert read_call(Frame(function="f", module=module)).in_app is in_app

@@ -20,6 +20,8 @@ PIECES = st.sampled_from(
         "123e4567-e89b-12d3-a456-426614174000", "1h30m", "<1", "12%", "3rd", "[Errno", "111]",
         'column "deadbeef1"', "'DATABASE_URL5'", "'10.0.0.1'", "'a.b5'", "0relation", "object9fK2x",
         "'GET /a/1 HTTP/1.1'", "'eyJabcdefgh.abc'", "'Http2Error'", "with", "=", "May", "x5=", "%",
+        "/home/?a=b", "is", "of", "-> ", "[404]", "PM", "`x`", "\u201cy\u201d", "'O'Neil'",
+        "zip", "exited", "GET", "(1062,", "[::1]:443", "fe80::1%eth0", "E0308", "cus_abCdEfGh",
         "SQLSTATE[23505]", "ORA-00942", "aGVsbG8gd29ybGQgdGhpcyBpcyBhIHRlc3Q0NTY3ODkwMTIzNDU2",
     ]
 )  # fmt: skip
@@ -48,6 +50,17 @@ LOGLIKE = st.lists(st.tuples(PIECES, SEPARATORS), max_size=12).map(
         ("until Fri Dec 10 19:02:14 EST 2004", "until Mon Sep 27 22:15:07 EDT 2027"),
         ("GET https://a.example/v1/orders/17?page=2", "GET https://a.example/v1/orders/9?page=3"),
         ("in /home/bob/x/17.csv", "in /home/alice/x/4.csv"),
+        ("at 2024-05-01T10:00:00Z x", "at 2024-12-31 10:00:00 PM x"),
+        ("customer cus_NffrFeUfNV2Hib gone", "customer cus_abCdEfGhIjKl gone"),
+        ("zip code 10115 invalid", "zip code 80331 invalid"),
+        ("postal_code=10115 invalid", "postal_code=80331 invalid"),
+        ("returned 404 users", "returned 12 users"),
+        ("failed with 300 attempts", "failed with 5 attempts"),
+        ("[::1]:443 refused", "127.0.0.1:5432 refused"),
+        ("fe80::1%eth0 refused", "::ffff:10.0.0.1 refused"),
+        ("user 'O'Neil' unknown", "user 'bob' unknown"),
+        ("user \u201calice\u201d unknown", "user \u201cbob\u201d unknown"),
+        ("user `alice` unknown", "user `bob` unknown"),
     ],
 )
 def test_what_varies_is_masked_alike(one: str, other: str) -> None:
@@ -82,6 +95,52 @@ def test_what_discriminates_stays(text: str) -> None:
     assert mask(text).text == text
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "response: {}", "response code was {}", "status code of {}", "status is {}", "status -> {}",
+        "[{}] payments", "failed: {}", "GET /a {} 12ms", "POST https://api/x: {}", "HTTP-{}",
+        "payments answered with a {}", 'status "{}"', "{}",
+    ],
+)  # fmt: skip
+def test_statuses_stay_however_they_are_told(shape: str) -> None:
+    assert mask(shape.format(404)).text != mask(shape.format(503)).text
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Process exited 1", "Process exited 137"),
+        ("TS2304: x", "TS2322: x"),
+        ("error CS0103: x", "error CS0246: x"),
+        ("error[E0308]: x", "error[E0382]: x"),
+        ("HRESULT 0x80070005", "HRESULT 0x80004005"),
+        ("E11000 duplicate key", "E11001 duplicate key"),
+        ('(1062, "Duplicate entry")', '(1213, "Deadlock found")'),
+        ("invalid value for 'price'", "invalid value for 'name'"),
+        ("failed with result 'exit-code'", "failed with result 'timeout'"),
+        ("'email'", "'name'"),
+        ('error="timeout"', 'error="refused"'),
+    ],
+)
+def test_codes_and_names_of_failures_are_not_masked_alike(one: str, other: str) -> None:
+    assert mask(one).text != mask(other).text
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+        "user::a1b2c3d4e5f6",
+        "sess.aB3dE5fG7hI9",
+        "jms.Reply.a8f3c2d9e1b4",
+        "ab12Cd34.ef56Gh78",
+    ],
+)
+def test_no_secret_passes_for_a_dotted_name(secret: str) -> None:
+    assert secret.rpartition(".")[2].rpartition(":")[2] not in mask(f"token {secret} x").text
+
+
 def test_a_count_of_rows_is_no_status() -> None:
     assert mask("returned 404 rows").text == mask("returned 17 rows").text
 
@@ -98,6 +157,7 @@ def test_whitespace_runs_become_one_space() -> None:
 
 @given(st.text() | LOGLIKE)
 @example("a@code.status 5")
+@example("/home/?a=b")
 @example('" "b c" d " ')
 @example('0RELATION "A"')
 @example("\ud800 '\x00' 1")

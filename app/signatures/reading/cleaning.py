@@ -31,6 +31,11 @@ _PREFIXES = tuple(
         # RFC 5424, RFC 3164
         r"<\d{1,3}>\d \S++ \S++ \S++ \S++ \S++ (?:-|\[[^\]]*+\])(?: |$)",
         r"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S++ [^\s:\[]++(?:\[\d++\])?:(?: |$)",
+        # rsyslog's and journalctl's ISO form, Heroku
+        (
+            r"\d{4}-\d\d-\d\dT[\d:.]++(?:Z|[+-]\d\d:?\d\d) (?:[\w.:-]++ )?"
+            r"[\w./@-]++\[[\w.-]++\]:(?: |$)"
+        ),
         # date and time, then time alone
         r"[\[(]?\d{4}[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d++)?"
         + _ZONE
@@ -106,6 +111,11 @@ def _unescape(found: re.Match[str]) -> str:
     return chr(int(found[2], 16)) if found[2] else "\x1b"
 
 
+def unpacked(text: str) -> str:
+    """With the line ends and tabs that rsyslog writes as octal numbers."""
+    return text.replace("#012", "\n").replace("#011", "\t")
+
+
 def without_prefixes(text: str) -> str:
     """Lines without what stands before every one of them; the same text when nothing does."""
     if '\n  File "' in text or "\n    at " in text or "\n\tat " in text:
@@ -131,8 +141,10 @@ def _without_shape(lines: list[str]) -> list[str] | None:
         if mark is None:
             continue
         head = line[: mark.start()]
-        if not head.strip() or ": " in head[-2:] or '{"' in head:
+        if not head.strip() or '{"' in head:
             return None
+        if ": " in head[-2:]:
+            return _cut(lines, _literal(head))
         return _cut(lines, _literal(head)) or _cut(lines, _shape(head))
     return None
 

@@ -137,15 +137,18 @@ _MISSING_STATES = {
 _CODE = re.compile(
     r"SQLSTATE(?:\[|: ?|=| )\(?'?(?P<sqlstate>[0-9A-Z]{5})\b"
     r"|\[Errno (?P<errno>\d{1,3})\]"
+    r"|\b(?P<oracle>(?:ORA|PLS|TNS)-\d{5})\b"
     r"|\[WinError (?P<winerror>\d{1,5})\]"
     r"|\b(?P<name>E[A-Z]{2,14}|EAI_AGAIN)\b"
     r"|\b(?P<signal>SIG[A-Z]{2,6})\b"
     r"|\b(?:HTTP(?:/\d(?:\.\d)?)?|[Ss]tatus(?:[ _]?[Cc]ode)?|returned|response code)"
     r"(?: is|:|=)?(?: of)? ?(?P<status>[45]\d\d)\b"
-    r"|(?<!\d)(?P<http>[45]\d\d) (?:Client Error|Server Error|Bad Gateway|Service Unavailable"
+    r"|(?<!\d)(?P<http>[45]\d\d) \(?(?:Client Error|Server Error|Bad Gateway|Service Unavailable"
     r"|Not Found|Internal Server Error|Forbidden|Unauthorized|Bad Request|Gateway Time-?out"
     r"|Too Many Requests|Conflict)"
 )
+_PAIR = re.compile(r"""(?:\([\w.]++\) )?\((-?\d{1,6}), ["']""")
+"""MySQL's drivers and `OSError` tell code and text as a pair: `(1213, "Deadlock found")`."""
 _DATABASE = re.compile(r"(?i:sql|psycopg|asyncpg|^pg::|pdo|integrity|operational|programming)")
 _SCANNED = 1_000
 """Characters of a message in which a code is sought."""
@@ -179,6 +182,9 @@ def _condition(type_: str) -> str:
 
 
 def _in_message(message: str) -> str:
+    pair = _PAIR.match(message) if message[:1] == "(" else None
+    if pair is not None:
+        return pair[1]
     for found in _CODE.finditer(message[:_SCANNED]):
         kind = found.lastgroup
         value = found[kind] if kind else ""

@@ -10,7 +10,7 @@ import msgspec
 
 from app.normalise.record import Frame
 from app.signatures.model import RaisedError
-from app.signatures.reading.limits import MAX_ERRORS, Reading, both_ends, inside_out
+from app.signatures.reading.limits import MAX_ERRORS, Reading, both_ends, by_origin, inside_out
 from app.signatures.reading.names import headline, headline_within
 from app.signatures.reading.stacked import Draft, indent, read_head
 
@@ -52,7 +52,10 @@ def read(text: str) -> Reading | None:
     nodes = stack.nodes if head.found or draft.frames else stack.nodes[1:]
     return Reading(
         errors=tuple(
-            inside_out((node.depth, node.draft.finished()) for node in both_ends(nodes, MAX_ERRORS))
+            inside_out(
+                ((node.depth, node.draft.finished()) for node in both_ends(nodes, MAX_ERRORS)),
+                by_origin,
+            )
         ),
         language="javascript",
         before=head.before,

@@ -21,6 +21,7 @@ _LOCATION = re.compile(
     re.IGNORECASE,
 )
 _OMITTED = re.compile(r"\s*+\.\.\. (\d{1,6}) (?:more|common frames omitted)")
+_CIRCULAR = "[CIRCULAR REFERENCE"
 _CAUSE = re.compile(r"\s*+(?:Caused by|Wrapped by): (.*+)", re.DOTALL)
 
 
@@ -80,6 +81,9 @@ def _drafts(lines: Sequence[str], first: Draft) -> list[Draft]:
         frame = None if cause else _frame(line)
         if frame is not None:
             drafts[-1].frames.append(frame)
+        elif cause is not None and cause[1].startswith(_CIRCULAR):
+            # It leads back to an error that was told above.
+            continue
         elif cause is not None:
             drafts.append(_cause(cause[1]))
         elif line.startswith("Suppressed: ", margin):

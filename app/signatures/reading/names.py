@@ -42,6 +42,12 @@ PACKAGES = frozenset({"exceptions", "exception", "errors", "error", "exc"})
 _HINTS = (*SUFFIXES, "xit", "Stop", "Errno", "Death", "Remote", *(f"{name}." for name in PACKAGES))
 """What a line with any such name in it holds: a cheap look before the dear one."""
 
+NEXT_RECORD = re.compile(
+    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\[?\d\d:\d\d:\d\d"
+    r"|\[?(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(?:\]|[ |]|:(?: |[\w.]))"
+)
+"""Where a line begins with a time or a level, a message has ended."""
+
 _QUALIFIER = r"(?: \[[A-Z][A-Z0-9_]*+\]| \((?:0x)?[0-9A-Fa-f-]++\))?+"
 """Node writes `Error [ERR_X]: …`, .NET `SocketException (111): …`."""
 _START = re.compile(r"([\w.$+]++(?:::\w++)*+)(" + _QUALIFIER + r")(?::(?:\s|$)|$)")

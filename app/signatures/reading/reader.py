@@ -17,10 +17,12 @@ from app.signatures.reading import (
     nginx,
     php,
     postgresql,
+    pytest,
     python,
     ruby,
     rust,
     structured,
+    tracebacks,
 )
 from app.signatures.reading.limits import (
     MAX_ERRORS,
@@ -30,7 +32,7 @@ from app.signatures.reading.limits import (
     clip,
     raised,
 )
-from app.signatures.reading.names import headline, headline_within, language_of
+from app.signatures.reading.names import NEXT_RECORD, headline, headline_within, language_of
 
 _DRIVE = re.compile(r"(?<![A-Za-z])[A-Za-z]:\\")
 _MAX_DEPTH = 3
@@ -66,9 +68,7 @@ def _may_hold_error(text: str) -> bool:
     """Cheap and never wrong about a real error: nearly every log line ends here."""
     if "rror" in text or "xception" in text or "\n" in text or "\\n" in text or "ERR" in text:
         return True
-    if text.startswith("{") or '{"' in text or "err=" in text or "level=" in text:
-        return True
-    if "\x1b" in text or "FATAL" in text:
+    if "\x1b" in text or "FATAL" in text or _may_be_data(text):
         return True
     if ": " not in text:
         return False
@@ -90,7 +90,7 @@ def _may_hold_error(text: str) -> bool:
 def _report(reading: Reading, said: str, *, whole: int) -> ErrorReport:
     errors = both_ends(reading.errors, MAX_ERRORS)
     if not said and errors:
-        last = errors[-1]
+        last = reading.errors[reading.outermost]
         said = ": ".join(part for part in (last.type, last.message) if part)
     return ErrorReport(
         message=clip(said),
@@ -103,6 +103,10 @@ def _report(reading: Reading, said: str, *, whole: int) -> ErrorReport:
 
 def _read_text(text: str, depth: int = 0, *, is_stack: bool = False) -> Reading | None:
     text = cleaning.plain(text).rstrip("\n")
+    if "#012" in text and "\n" not in text and depth < _MAX_DEPTH:
+        reading = _read_text(cleaning.unpacked(cleaning.without_prefixes(text)), depth + 1)
+        if reading is not None and any(error.frames for error in reading.errors):
+            return reading
     escaped = depth < _MAX_DEPTH and ("\\n" in text or text[:1] == '"' == text[-1:])
     if "\n" not in text and not escaped and not is_stack and not _may_be_data(text):
         return _read_line(text)
@@ -126,7 +130,12 @@ def _is_likelier(unescaped: Reading, text: str) -> bool:
 
 
 def _may_be_data(text: str) -> bool:
-    return '{"' in text or "err=" in text or "error=" in text or "msg=" in text
+    if text[:1] == "{" or text[-1:] == '"' or '{"' in text or '] "' in text:
+        return True
+    return "=" in text and any(key in text for key in _DATA_KEYS)
+
+
+_DATA_KEYS = ("err=", "error=", "msg=", "message=", "event=", "level=")
 
 
 def _read_line(text: str) -> Reading | None:
@@ -165,7 +174,8 @@ def _has_at_frames(text: str) -> bool:
 
 
 _READERS: tuple[tuple[Callable[[str], bool], Callable[[str], Reading | None]], ...] = (
-    (lambda text: '", line ' in text or python.HEADER in text, python.read),
+    (lambda text: '", line ' in text or tracebacks.HEADER in text, python.read),
+    (lambda text: ".py:" in text and "E   " in text, pytest.read),
     (lambda text: "panicked at" in text or "Caused by:" in text, rust.read),
     (lambda text: ".go:" in text or "goroutine " in text or "panic: " in text, go.read),
     (_has_at_frames, jvm.read),
@@ -201,9 +211,16 @@ def _read_headline(text: str) -> Reading | None:
     if found is None:
         return None
     type_, message = found
-    paragraph = rest.partition("\n\n")[0]
+    paragraph = _own_lines(rest.partition("\n\n")[0])
     whole = f"{message}\n{paragraph}" if paragraph.strip() else message
     return Reading(errors=(raised(type_, whole.strip()),), language=language_of(type_))
+
+
+def _own_lines(text: str) -> str:
+    """The lines of a message, up to where the next record begins."""
+    lines = text.split("\n")
+    end = next((i for i, line in enumerate(lines) if NEXT_RECORD.match(line)), len(lines))
+    return "\n".join(lines[:end])
 
 
 def _read_envelope(envelope: structured.Envelope, depth: int) -> Reading | None:
@@ -261,10 +278,11 @@ def _told(exception: ReportedException, frames: tuple[Frame, ...]) -> Reading | 
 
 def _completed(exception: ReportedException, reading: Reading) -> Reading:
     """The last raised error, with the type and message that only the fields had."""
-    *causes, last = reading.errors
-    last = RaisedError(
+    errors = list(reading.errors)
+    last = errors[reading.outermost]
+    errors[reading.outermost] = RaisedError(
         type=last.type or exception.type,
         message=last.message or clip(cleaning.plain(exception.message)),
         frames=last.frames,
     )
-    return msgspec.structs.replace(reading, errors=(*causes, last))
+    return msgspec.structs.replace(reading, errors=tuple(errors))

@@ -48,7 +48,16 @@ def read_head(lines: Sequence[str]) -> Head:
         return _unusual_head(lines)
     start, type_, message = found
     before = _before(lines[:index], lines[index][:start])
-    return Head(Draft(type_, [message, *lines[index + 1 :]], []), before, found=True)
+    message_lines = [message, *_without_excerpt(lines[index + 1 :])]
+    return Head(Draft(type_, message_lines, []), before, found=True)
+
+
+def _without_excerpt(lines: Sequence[str]) -> list[str]:
+    """Deno shows the line of source that threw, and a mark below it."""
+    last = next((i for i in range(len(lines) - 1, -1, -1) if lines[i].strip()), -1)
+    if last > 0 and not lines[last].strip(" ~^") and lines[last - 1][:1].isspace():
+        return list(lines[: last - 1])
+    return list(lines)
 
 
 def _headline_index(lines: Sequence[str]) -> int:

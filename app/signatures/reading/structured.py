@@ -7,7 +7,10 @@ from typing import Any
 import msgspec
 
 from app.normalise.record import Frame, ReportedException
+from app.signatures.reading.codes import ERRNO
+from app.signatures.reading.cut import close
 from app.signatures.reading.limits import MAX_ERRORS, MAX_FRAMES
+from app.signatures.reading.pairs import read_pairs
 
 _MESSAGES = (
     "message",
@@ -58,16 +61,16 @@ _CODES = (
     "error_code",
     "errorcode",
 )
+_LINE_KEYS = ("level", "lvl", "severity", "loglevel", "@l", "@timestamp", "timestamp", "time", "ts")
+"""What an object that is a log line of its own says beside its message."""
 _STATUSES = ("status", "status_code", "statuscode", "http_status", "http.status_code")
 _SEVERITIES = frozenset({"WARNING", "ERROR", "FATAL", "PANIC"})
 _NOTHING = frozenset({"", "<nil>", "nil", "null", "none", "None", "-", "false", "False", "true"})
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{2,40}$|[0-9][0-9A-Z]{4}$")
-_PAIR = re.compile(r'(?<!\S)([A-Za-z_@][\w.@-]*+)=("(?:[^"\\]|\\.)*+"|\S*+)', re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
-_MAX_PAIRS = 200
 _MAX_CAUSES = 20
 _MAX_LINES = 20_000
+_LONGEST_CODE = 100_000
+_SUCCESSES = range(100, 400)
 _LOWEST_ERROR, _HIGHEST_STATUS = 400, 599
 
 Fields = Mapping[str, Any]
@@ -91,10 +94,29 @@ def open_envelope(text: str) -> Envelope | None:
         fields = _decoded(text)
         if fields is not None:
             return _envelope(fields, "json")
-        return _open_lines(text) if "\n{" in text else None
-    if "=" in text and text[:1] != '"' and "\n" not in text:
-        return _open_pairs(text)
-    return None
+        if "\n{" in text:
+            return _open_lines(text)
+        fields = _lowered(close(text)) if text[:2] == '{"' else None
+        return None if fields is None else _envelope(fields, "json")
+    if "\n" in text:
+        return None
+    if '{"' in text and (envelope := _open_behind(text)) is not None:
+        return envelope
+    fields = read_pairs(text) if "=" in text or '"' in text else None
+    return None if fields is None else _envelope(fields, "keyvalue")
+
+
+def _open_behind(text: str) -> Envelope | None:
+    """An object behind something else: a whole log line, or the fields of the message before."""
+    start = text.find('{"')
+    fields = _decoded(text[start:])
+    if fields is None:
+        return None
+    if any(key in fields for key in _LINE_KEYS):
+        return _envelope(fields, "json")
+    if _text(fields, _MESSAGES) or not _chain(fields):
+        return None
+    return _envelope({**fields, "message": text[:start].strip()}, "json")
 
 
 def _decoded(text: str) -> Fields | None:
@@ -102,6 +124,10 @@ def _decoded(text: str) -> Fields | None:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+    return _lowered(value)
+
+
+def _lowered(value: Any) -> Fields | None:
     return {key.lower(): v for key, v in value.items()} if isinstance(value, dict) else None
 
 
@@ -117,25 +143,6 @@ def _open_lines(text: str) -> Envelope | None:
             return envelope
         said.append(envelope.message.removesuffix("\n"))
     return Envelope(format="json", message="\n".join(said)) if said else None
-
-
-def _open_pairs(text: str) -> Envelope | None:
-    """logfmt; prose that merely holds an `a=b` is left alone."""
-    fields: dict[str, Any] = {}
-    for found in _PAIR.finditer(text):
-        fields.setdefault(found[1].lower(), _unquoted(found[2]))
-        if len(fields) >= _MAX_PAIRS:
-            break
-    known = sum(1 for key in ("level", "lvl", "severity", "msg", "err", "error") if key in fields)
-    if known < 2 and not ("msg" in fields or "err" in fields):  # noqa: PLR2004 -- one may be chance
-        return None
-    return _envelope(fields, "keyvalue")
-
-
-def _unquoted(value: str) -> str:
-    if value[:1] != '"' or len(value) < len('""') or value[-1] != '"':
-        return value
-    return _ESCAPED.sub(lambda found: _CONTROLS.get(found[1], found[1]), value[1:-1])
 
 
 def _envelope(fields: Fields, format_: str) -> Envelope | None:
@@ -288,11 +295,24 @@ def _code(fields: Fields) -> str:
             value = holder.get(key)
             if isinstance(value, str) and _CODE.match(value):
                 return value
+            if code := _number_code(value, is_errno=key == "errno"):
+                return code
         for key in _STATUSES:
             status = _status(holder.get(key))
             if status:
                 return status
     return ""
+
+
+def _number_code(value: Any, *, is_errno: bool) -> str:
+    """A vendor's number, gRPC's status: neither success nor an id."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 5:  # noqa: PLR2004 -- more digits make an id
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < abs(value) < _LONGEST_CODE:
+        return ""
+    if is_errno:
+        return ERRNO.get(abs(value), str(value))
+    return "" if value in _SUCCESSES else str(value)
 
 
 def _status(value: Any) -> str:

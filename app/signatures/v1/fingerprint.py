@@ -2,15 +2,21 @@
 
 Identity rests on the root cause: its type and the in-app calls that led to it. Where there
 are no in-app calls, type and masked message stand in; where there is no type either, the
-masked message alone. Hashes are BLAKE2b (RFC 7693) over the parts, each closed by U+001F.
+masked message alone: of a chain without types (Go, anyhow) the whole of it. The code, where
+there is one, always decides too. Hashes are BLAKE2b (RFC 7693) over the parts, each closed by
+U+001F.
 """
 
+import re
 from collections import Counter
 from hashlib import blake2b
+
+import msgspec
 
 from app.signatures.model import ErrorReport, Explanation, Part, RaisedError, Signature
 from app.signatures.v1.frames import Call, read_call
 from app.signatures.v1.masks import Masked, mask
+from app.signatures.v1.spoken import is_untyped, says_little, spoken, whole
 
 VERSION = "v1"
 LONGEST_READ = 16_384
@@ -32,6 +38,15 @@ _by_kind: dict[tuple[object, ...], Signature] = {}
 """Plain messages come in few kinds. A cache: emptied when full."""
 
 _DEFAULT = {"{{ default }}", "{{default}}"}
+_NAMELESS = frozenset(
+    {"?", "<anonymous>", "<module>", "<lambda>", "<main>", "<top (required)>", "<eval>"}
+    | {"{closure}", "{main}", "$Lambda", "$anonfun$"}
+)
+"""Functions that any two errors of one file may share."""
+
+_LAST_NAME = re.compile(r"[^.\\/:#]*+$")
+_NAME = re.compile(r"""(["'])(?!<str>)([A-Za-z_][\w.$-]{0,99}+)\1""")
+_MAX_NAMES = 5
 
 
 def sign(report: ErrorReport, *, fingerprint: tuple[str, ...] | None = None) -> Signature:
@@ -45,7 +60,7 @@ def sign(report: ErrorReport, *, fingerprint: tuple[str, ...] | None = None) -> 
 
 
 def _sign_message(report: ErrorReport) -> Signature:
-    masked = mask(report.message[:LONGEST_READ])
+    masked = mask(spoken(report.message[:LONGEST_READ]))
     kind = (masked.text, report.code, *masked.counts.items())
     signature = _by_kind.get(kind)
     if signature is None:
@@ -68,6 +83,7 @@ def _by_text(masked: Masked, code: str) -> Signature:
         culprit="",
         callee="",
         caller="",
+        code=code,
         explanation=Explanation(
             variant="message", parts=parts + _code_part(code), masked=masked.counts
         ),
@@ -79,13 +95,32 @@ def _code_part(code: str) -> tuple[Part, ...]:
 
 
 def _sign_error(report: ErrorReport) -> Signature:
+    if is_untyped(report.errors):
+        return _by_chain(report)
     root = report.errors[0]
-    masked = mask((root.message or ("" if root.type else report.message))[:LONGEST_READ])
     calls, origin = _speaking_calls(report.errors)
     notes = _notes(report, calls, origin)
+    said = root.message or ("" if root.type else report.message)
+    masked = mask(spoken(said[:LONGEST_READ]))
     if not calls:
-        return _by_message(report, root, masked, notes)
+        return _by_message(report, masked, notes)
     return _by_frames(report, masked, calls, index=origin, notes=notes)
+
+
+def _by_chain(report: ErrorReport) -> Signature:
+    """An untyped error is its whole text: the last words alone (`EOF`, `503`) are anyone's."""
+    masked = mask(spoken(whole(report.errors)[:LONGEST_READ]))
+    notes = _notes(report, [], 0)
+    if says_little(masked.text) and report.message.strip() not in {"", report.errors[-1].message}:
+        above = mask(spoken(report.message[:LONGEST_READ]))
+        counts = Counter(above.counts)
+        counts.update(masked.counts)
+        text = ": ".join(part for part in (above.text, masked.text) if part)
+        masked = Masked(text, dict(counts))
+        notes += ("the error says little: the log message above it decides too",)
+    signature = _by_text(masked, report.code)
+    explanation = msgspec.structs.replace(signature.explanation, notes=notes)
+    return msgspec.structs.replace(signature, type=report.errors[-1].type, explanation=explanation)
 
 
 def _speaking_calls(errors: tuple[RaisedError, ...]) -> tuple[list[Call], int]:
@@ -125,34 +160,54 @@ def _by_frames(
     root = report.errors[0]
     place = f"errors[{index}].frames"
     path = _path(report.errors[index], calls)
+    culprit = f"{calls[-1].function} ({calls[-1].module})"
     parts = [
         Part(name="type", value=root.type, origin="errors[0].type"),
         Part(name="origin", value=path[-1], origin=place),
         Part(name="path", value=" > ".join(path)[:_LONGEST_PATH], origin=place),
     ]
     decided = ["frames", root.type, *path]
-    if index or calls[-1].function == "?":
+    if index or _is_nameless(calls[-1].function):
         # The root's own frames are silent or nameless: its message tells it from other roots.
         parts.append(Part(name="message", value=masked.text[:500], origin="errors[0].message"))
         decided.append(masked.text)
+    elif names := _names(report.errors[index], masked.text):
+        parts.append(Part(name="names", value=names, origin="errors[0].message"))
+        decided.append(names)
+    if report.code:
+        parts += _code_part(report.code)
+        decided += ("code", report.code)
     return Signature(
         signature_id=_signature_id(*decided),
         version=VERSION,
         type=root.type,
-        title=_title(root.type, masked.text),
+        title=_title(root.type, masked.text) or culprit,
         message=masked.text[:_LONGEST_MESSAGE],
-        culprit=f"{calls[-1].function} ({calls[-1].module})",
+        culprit=culprit,
         callee=_digest(8, "callee", root.type, path[-1]),
         caller=_digest(8, "caller", *path),
+        code=report.code,
         explanation=Explanation(
             variant="frames", parts=tuple(parts), masked=masked.counts, notes=notes
         ),
     )
 
 
-def _by_message(
-    report: ErrorReport, root: RaisedError, masked: Masked, notes: tuple[str, ...]
-) -> Signature:
+def _is_nameless(function: str) -> bool:
+    found = _LAST_NAME.search(function)
+    return found is not None and found[0] in _NAMELESS
+
+
+def _names(error: RaisedError, message: str) -> str:
+    """The names a library tells of what it was asked for: one `execute` serves every relation."""
+    if read_call(error.frames[-1]).in_app:
+        return ""
+    found = [name[2] for name in _NAME.finditer(message[:_LONGEST_MESSAGE])]
+    return ", ".join(dict.fromkeys(found[:_MAX_NAMES]))
+
+
+def _by_message(report: ErrorReport, masked: Masked, notes: tuple[str, ...]) -> Signature:
+    root = report.errors[0]
     parts = (
         Part(name="type", value=root.type, origin="errors[0].type"),
         Part(name="message", value=masked.text[:_LONGEST_MESSAGE], origin="errors[0].message"),
@@ -163,11 +218,12 @@ def _by_message(
         signature_id=_signature_id(variant, root.type, report.code, masked.text),
         version=VERSION,
         type=root.type,
-        title=_title(root.type, masked.text),
+        title=_title(root.type, masked.text) or _last_call(root),
         message=masked.text[:_LONGEST_MESSAGE],
         culprit="",
         callee="",
         caller="",
+        code=report.code,
         explanation=Explanation(variant=variant, parts=parts, masked=masked.counts, notes=notes),
     )
 
@@ -197,17 +253,17 @@ def _with_fingerprint(signature: Signature, fingerprint: tuple[str, ...]) -> Sig
         masked=signature.explanation.masked,
         notes=signature.explanation.notes,
     )
-    return Signature(
-        signature_id=_signature_id("custom", *values),
-        version=VERSION,
-        type=signature.type,
-        title=signature.title,
-        message=signature.message,
-        culprit=signature.culprit,
-        callee=signature.callee,
-        caller=signature.caller,
-        explanation=explanation,
+    return msgspec.structs.replace(
+        signature, signature_id=_signature_id("custom", *values), explanation=explanation
     )
+
+
+def _last_call(error: RaisedError) -> str:
+    """What there is to show of an error whose name and message were cut off."""
+    if not error.frames:
+        return ""
+    call = read_call(error.frames[-1])
+    return f"{call.function} ({call.module})"[:_LONGEST_TITLE]
 
 
 def _title(type_: str, message: str) -> str:

@@ -18,11 +18,18 @@ class Call(msgspec.Struct, frozen=True):
 
 
 _LIBRARY_PATHS = re.compile(
-    r"""(?:^|[/\\]) (?:site-packages | dist-packages | node_modules | bower_components | vendor
-        | gems | \.cargo[/\\]registry | rustc | jvm | pkg[/\\]mod) [/\\]
+    r"""(?:^|[/\\]) (?:site-packages | dist-packages | node_modules | bower_components
+        | \.cargo[/\\]registry | rustc | pkg[/\\]mod | _libs) [/\\]
+      # Composer, Go modules and Bundler put libraries there; elsewhere these are words of a trade.
+      | (?:^|[/\\])vendor[/\\](?!.*\.(?:pyx?|[cm]?[jt]sx?|vue|rs|java|kts?|scala|cs)(?:$|[?:]))
+      | (?:^|[/\\])gems[/\\](?!.*\.(?:pyx?|[cm]?[jt]sx?|vue|rs|java|kts?|scala|cs|php|go)(?:$|[?:]))
+      # Cython tells no path of the machine: those that libraries on PyPI were built from
+      | ^<?stringsource
+      | ^(?:pandas|numpy|scipy|sklearn|asyncpg|uvloop|aiohttp|lxml|h5py|msgpack|gevent|pyarrow|yarl
+          |psycopg\w*|cassandra|frozenlist|multidict|spacy|thinc)[/\\].*\.(?:pyx|pxi|pxd)$
       | [/\\]lib(?:64)?[/\\] (?:python\d | ruby | node | go-?\d | jvm | php)
       | [/\\](?:Python3\d+ | Python\d\.\d+)[/\\]lib[/\\] | [/\\]versions[/\\]3\.\d+[/\\]lib
-      | ^<(?:frozen | __array_function__ | internal: | builtin)
+      | ^<(?:frozen | native> | __array_function__ | internal: | builtin)
       | ^internal[/\\:] | ^node: | ^native$
       | ^\[?(?:native\ code | internal\ function | builtins)\]?
       | (?:^|[/\\])webpack[/\\](?:bootstrap | runtime)
@@ -89,10 +96,32 @@ _NAME_RULES = tuple(
 )
 _ARGUMENTS = re.compile(r"(?<=[\w>\]`)])\((?!\*)[^()]*\)(?:\.\.\.)?$")
 _BUNDLE_HASH = re.compile(
-    r"([.-])(?=[0-9a-zA-Z_]*\d)[0-9a-zA-Z_]{6,}(?=\.(?:chunk|bundle|min|m?js|js)\b)"
+    r"""[.-](?: (?=[0-9a-zA-Z_]*\d)[0-9a-zA-Z_]{6,}        # webpack's with a digit
+      | [0-9a-f]{8,}                                       # and without
+      | (?=\w*[A-Z]) (?=[a-zA-Z]*_) \w{8}                  # Vite's, which no one would write
+      | (?=\w{8}\.) (?:[a-z]*[A-Z]+){3,}[a-z]*
+      )(?=\.(?:chunk|bundle|min|m?js|js)\b)""",
+    re.VERBOSE,
 )
 _POSITION = re.compile(r"(?::\d+){1,2}$|\(\d+\)$|\?.*$|#.*$")
 _HAS_PATH = re.compile(r"[/\\]|^(?:file|webpack|https?):")
+_GENERIC = frozenset(
+    (
+        *("__init__", "__main__", "index", "main", "views", "models", "utils", "tasks", "handlers"),
+        *("routes", "page", "mod", "lib", "handler", "layout", "route", "urls", "admin", "helpers"),
+    )
+)
+"""Names that every package has a file of: the folder tells which."""
+
+_ROOTS = frozenset(
+    (
+        *("", "app", "src", "srv", "code", "workspace", "opt", "home", "root", "lib", "dist"),
+        *("build", "usr", "var", "www", "tmp", "release", "releases", "current", "static", "js"),
+        "assets",
+    )
+)
+"""Folders that say where something was installed."""
+
 _REMEMBERED = 65_536
 _calls: dict[tuple[str, str], Call] = {}
 
@@ -116,11 +145,25 @@ def _function_name(function: str) -> str:
 
 
 def _module_name(module: str) -> str:
-    """Classes and modules as they are, files by their name alone: a prefix never matters."""
+    """Classes and modules as they are, files by their name alone: a prefix never matters.
+
+    A file whose name every package has is known by its folder too.
+    """
     name = _POSITION.sub("", _plain_name(module))
+    folder = ""
     if _HAS_PATH.search(name):
-        name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return _BUNDLE_HASH.sub("", name) or "?"
+        path, _, name = name.replace("\\", "/").rstrip("/").rpartition("/")
+        if name.partition(".")[0] in _GENERIC:
+            folder = _folder(path)
+    return folder + (_BUNDLE_HASH.sub("", name) or "?")
+
+
+def _folder(path: str) -> str:
+    """The last folder with its slash, unless it says where and not what: a root, host, release."""
+    above, _, folder = path.rpartition("/")
+    if folder in _ROOTS or above.rpartition("/")[2] in {"home", "Users"}:
+        return ""
+    return f"{folder}/" if folder.replace("_", "").replace("-", "").isalpha() else ""
 
 
 def _plain_name(name: str) -> str:

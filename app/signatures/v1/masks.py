@@ -17,9 +17,13 @@ from app.signatures.v1.vocabulary import (
     COUNTED,
     DAYS,
     DURATIONS,
+    METHODS,
     MONTH_WORD,
     MONTHS,
     NAMES_WITH_DIGITS,
+    NO_PLURALS,
+    OTHER_CODES,
+    PASSING,
     REASONS,
     SIZES,
     STATUS_WORDS,
@@ -47,11 +51,17 @@ _LONGEST_REMEMBERED = 80
 _known: dict[str, str | _Telling] = {}
 """Tokens seen, a plain string when nothing is to be said of them. A cache: emptied when full."""
 
+_MOST_PASSING = 2
 _LONGEST_CODE = 5
 _LONGEST_BARE = 16
 _NUMBER = _Telling("<num>", ("num",), "")
 _SHORT_NUMBER = _Telling("<num>", ("num",), "bare")
-_BARE = re.compile(r"[\[({\"']*-?[0-9A-Z]{1,5}[\])}\"',.:;]*")
+_BARE = re.compile(r"[\[({\"']*-?(?:[0-9A-Z]{1,5}|0x[0-9A-Fa-f]{8})[\])}\"',.:;]*")
+_NAMED = re.compile(r"\[?[A-Z]{1,8}[0-9]{3,6}(?::|\]:?)")
+"""How compilers and clouds number their errors: `TS2304:`, `CS0103:`, `AADSTS50011:`."""
+_FIRST = re.compile(r"\[[45][0-9]{2}\]:?|[45][0-9]{2}")
+_DRIVER_CODE = re.compile(r"\([0-9]{4,5},")
+_PLURAL = re.compile(r"[a-z]{2,}[a-rt-z]s[.,;:)]*")
 _STATUS = re.compile(r"\D*[1-5][0-9]{2}\D*")
 _DATE = re.compile(
     rf"""(?<![A-Za-z0-9]) (?:(?:{DAYS})[a-z]{{0,6}},?[ ])? (?:<num>,?[ ])?
@@ -59,6 +69,7 @@ _DATE = re.compile(
     (?:[ ]<num>)? (?:[ ]<time>)? (?:[ ][A-Z]{{2,4}})? (?:[ ]<num>)? (?![^\s.,;)\]])""",
     re.VERBOSE,
 )
+_TIMES = re.compile(r"<time>(?:,? <time>(?![\w<])| [AP]M(?!\w))++")
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _LONGEST_SHAPE = 500
 _REMEMBERED_SHAPES = 4_096
@@ -110,14 +121,18 @@ def _holds_for_all_digits(shape: str, masked: Masked) -> bool:
     tokens = shape.split()
     return not any(
         _STATUS_SHAPE.fullmatch(token)
-        and (_role_before(tokens, place) == "status" or tokens[place + 1 : place + 2] in _REASONS)
+        and (
+            not place
+            or _role_before(tokens, place) == "status"
+            or tokens[place + 1 : place + 2] in _REASONS
+        )
         for place, token in enumerate(tokens)
     )
 
 
 def _mask(text: str) -> Masked:
     counts: dict[str, int] = {}
-    if '"' in text or "'" in text:
+    if '"' in text or "'" in text or "`" in text or not text.isascii():
         text = mask_quotes(text, counts)
     tokens = text.split()
     words: list[str] = []
@@ -139,6 +154,8 @@ def _mask(text: str) -> Masked:
     text = " ".join(words)
     if counts.pop("month", 0):
         text = _DATE.sub("<time>", text)
+    if "<time>" in text:
+        text = _TIMES.sub("<time>", text)
     return Masked(text, counts)
 
 
@@ -160,7 +177,7 @@ def _look_at(token: str) -> str | _Telling:
 def _role(token: str, masked: str) -> str:
     """What a token means to its neighbours; but for `bare`, told from its masked form alone."""
     if masked != token:
-        if len(token) <= _LONGEST_BARE and _BARE.fullmatch(token):
+        if len(token) <= _LONGEST_BARE and (_BARE.fullmatch(token) or _NAMED.fullmatch(token)):
             return "bare"
         if masked[-1] == ">" and "HTTP/" not in masked:
             return ""
@@ -176,7 +193,9 @@ def _announced(masked: str, core: str) -> str:
     """What number the token announces: `http_status:`, `exit code`, `returned`."""
     if core.startswith("HTTP/"):
         return "status"
-    word = core.rpartition("_")[2].rpartition(".")[2].lower()
+    kind, _, word = core.lower().rpartition(".")[2].rpartition("_")
+    if word == "code" and kind.rpartition("_")[2] in OTHER_CODES:
+        return ""
     if word in CODE_WORDS and not (word in {"error", "err"} and masked.endswith(":")):
         return "code"
     return "status" if word in STATUS_WORDS else ""
@@ -184,23 +203,49 @@ def _announced(masked: str, core: str) -> str:
 
 def _names_error(tokens: list[str], place: int) -> bool:
     """`returned 404`, `exit code 137`, `404 Not Found` name an error; `returned 404 rows` not."""
+    token = tokens[place]
     after = tokens[place + 1] if place + 1 < len(tokens) else ""
-    before = _role_before(tokens, place)
-    if before not in {"code", "status"} and after not in REASONS:
-        return False
     if after.strip(",.;:").lower() in COUNTED:
         return False
-    return before == "code" or _STATUS.fullmatch(tokens[place]) is not None
+    before = _role_before(tokens, place)
+    if before == "code":
+        return True
+    if not place and (_NAMED.fullmatch(token) or _opens_with_code(token, after)):
+        return True
+    if _STATUS.fullmatch(token) is None or "x" in token:
+        return False
+    if before == "status":
+        return not _is_plural(after)
+    return after in REASONS
+
+
+def _opens_with_code(token: str, after: str) -> bool:
+    """`[404] payments`, `(1062, "Duplicate entry` of MySQL drivers, `404` and nothing else."""
+    if _FIRST.fullmatch(token):
+        return token[0] == "[" or not after
+    return _DRIVER_CODE.fullmatch(token) is not None and after[:1] in {'"', "'"}
+
+
+def _is_plural(word: str) -> bool:
+    """`returned 404 users` counts users."""
+    return _PLURAL.fullmatch(word) is not None and word not in NO_PLURALS
 
 
 def _role_before(tokens: list[str], place: int) -> str:
-    """What the token before announces; `=` hands on what stands before it."""
-    if place and tokens[place - 1] == "=":
-        place -= 1
-    if not place:
+    """What the tokens before announce; `=`, `is`, `of a` hand on what stands before them."""
+    before = place - 1
+    while before > 0 and place - before <= _MOST_PASSING and tokens[before] in PASSING:
+        before -= 1
+    if before < 0:
         return ""
-    known = _known.get(tokens[place - 1]) or _look_at(tokens[place - 1])
-    return "" if isinstance(known, str) else known.role
+    token = tokens[before]
+    if before and tokens[before - 1].strip(_MARKS) in METHODS:
+        return "status"
+    known = _known.get(token) or _look_at(token)
+    role = "" if isinstance(known, str) else known.role
+    if role == "code" and before and token.strip(_MARKS).lower() == "code":
+        return "" if tokens[before - 1].strip(_MARKS).lower() in OTHER_CODES else role
+    return role
 
 
 def _join_unit(words: list[str], unit: str, counts: dict[str, int]) -> None:

@@ -8,7 +8,7 @@ run: time stays linear in the length of the token, whatever stands in it.
 import re
 from collections.abc import Callable
 
-from app.signatures.v1.runs import Placed, place_quantity, place_run, place_word
+from app.signatures.v1.runs import Placed, is_random, place_quantity, place_run, place_word
 
 KINDS = "uuid|hex|id|num|time|duration|size|ip|mac|email|jwt|base64|str|port|user|query"
 PLACEHOLDER = re.compile(rf"<(?:{KINDS})>")
@@ -19,10 +19,11 @@ _END = "(?![A-Za-z0-9])"
 _NOT_IN_SOURCE_POSITION = "".join(rf"(?<!\.[a-z]{{{n}}}:)" for n in (1, 2, 3, 4))
 
 _CODE_KEYS = (
-    "status|code|errno|signal|exit|rc|sqlstate|statuscode|exitcode|errorcode|returncode"
-    "|httpstatus|httpcode"
+    "status|errno|signal|exit|rc|sqlstate|httpstatus|(?<![A-Za-z0-9_-])code"
+    "|(?:exit|error|err|status|return|ret|response|result|http)[_.-]?code"
 )
-_CODED = "(?:ORA|PLS|TNS|CVE|CWE|RFC|ISO|UTF|SHA|AES)-"
+"""`postal_code` is none of them."""
+_CODED = "(?:ORA|PLS|TNS|CVE|CWE|RFC|ISO|UTF|SHA|AES|HTTP)-"
 """Prefixes of codes that name something, as `ORA-00942` and `CVE-2024-3094` do."""
 
 _LONG_RUN = re.compile(
@@ -35,12 +36,13 @@ _LONG_RUN = re.compile(
 _KEPT = rf"""
     (?P<kept> <(?:{KINDS})>
       | {_START} (?i:{_CODE_KEYS}) ["']? [=:\[]["']? -?[0-9A-Z]{{1,5}} (?![A-Za-z0-9.:<])
+      | {_START} (?i:error|warning) \[[A-Z]{{1,8}}\d{{3,6}}\]
       | {_START} {_CODED}\d++ (?:-\d{{4,7}})? {_END} )"""
 _MARKED = rf"""
     (?P<email> (?<![\w.+%>-]) [\w.+%-]++ @ [A-Za-z0-9-]++ (?:\.[A-Za-z0-9-]++)++ )
   | (?P<query> (?<=[\w/]) \? [\w.%\[\]-]++ = [^\s"'<>()]*+ (?:<(?:{KINDS})>[^\s"'<>()]*+)*+ )
-  | (?P<user> (?: (?<=/home/) | (?<=/Users/) ) [^/\s"'<>:,;()]++
-      | (?<=\\Users\\) [^\\\s"'<>:,;()]++ )"""
+  | (?P<user> (?: (?<=/home/) | (?<=/Users/) ) [^/\s"'<>:,;()?]++
+      | (?<=\\Users\\) [^\\\s"'<>:,;()?]++ )"""
 _LINKED = rf"""
     (?P<uuid> {_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}} {_END} )
   | (?P<mac> (?<![:-]) {_H}{{2}} (?: (?::{_H}{{2}}){{5,}}+ | (?:-{_H}{{2}}){{5,}}+ ) {_END} )
@@ -61,10 +63,15 @@ _SIMPLE = rf"""
 _SIGNED = rf"""
     (?P<signed> (?: (?<![A-Za-z0-9.)\]>-])[-+] | (?<!\S)[<>~]=?[-+]? ) (?<!\d[.,])
       \d++ (?:[.,]\d++)*+ (?: [eE][-+]?\d++{_END} | %(?!\w) )? [A-Za-zµμ]{{0,12}} {_END} )"""
+_ADDRESS6 = rf"""(?: (?:{_H}{{1,4}}:){{7}}{_H}{{1,4}}
+      | (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )? ::
+        (?: (?:{_H}{{1,4}}:){{0,4}} \d{{1,3}}(?:\.\d{{1,3}}){{3}} (?![\w.])
+          | {_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )? )"""
+"""RFC 4291 section 2.2, with a zone (RFC 4007 section 11) where one follows."""
+_ZONE = "(?: %[A-Za-z0-9]{1,15} )?"
 _IP6 = rf"""
-    (?P<ip6> (?<![\w:.]) (?: (?:{_H}{{1,4}}:){{7}}{_H}{{1,4}}
-      | (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )? :: (?:{_H}{{1,4}} (?: :{_H}{{1,4}}){{0,6}} )?
-      ) (?![\w:]) )"""
+    (?P<host6> \[{_ADDRESS6}{_ZONE}\] (?: :\d{{1,5}}(?!\w) )? )
+  | (?P<ip6> (?<![\w:.]) {_ADDRESS6} {_ZONE} (?![\w:%]) )"""
 _ENTITY = re.compile(
     f"{_KEPT} | {_MARKED} | {_IP6} | {_START} (?: {_LINKED} | {_SIMPLE} ) | {_SIGNED}",
     re.VERBOSE | re.ASCII,
@@ -77,13 +84,17 @@ _WITHOUT_LINKS = re.compile(
 )
 """The same with what cannot match left out: no `@`, `?`, `::`; no `.`, `:`, `-`, `/` either."""
 _HOMES = re.compile(r"[/\\](?:home|Users)[/\\]")
-_SPECIAL = re.compile(r"[0-9@?]|[/\\](?:home|Users)[/\\]|[A-Za-z0-9+/]{40}")
+_SPECIAL = re.compile(
+    r"[0-9@?]|eyJ[\w-]{17}|[/\\](?:home|Users)[/\\]|[a-f]{16}|[A-F]{16}"
+    r"|[-_#][A-Za-z]{8}|[A-Za-z0-9+/]{40}|::"
+)
 _DOTTED_NAME = re.compile(
     r"[^A-Za-z0-9_<]*+(?:[A-Za-z_$][\w$]*+(?:\.|::|/(?=[A-Z])))++[A-Za-z_$][\w$]*+\W*+"
 )
 _CLASS_LABEL = re.compile(r"[A-Z]\w*[a-z]|::|\$")
 _CASE_CHANGE = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[0-9]|(?<=[0-9])[A-Za-z]")
 _DIGITS = re.compile(r"[0-9]+")
+_RUNS = re.compile(r"[A-Za-z0-9]+")
 
 _PLAIN = re.compile(
     rf"""(?P<before> [(\["'=]{{0,2}}+
@@ -108,8 +119,6 @@ def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
     plain = _PLAIN.fullmatch(token)
     if plain:
         return _plain(plain)
-    if _is_dotted_name(token):
-        return token, ()
     kinds: list[str] = []
 
     def place(match: re.Match[str]) -> str:
@@ -119,7 +128,10 @@ def mask_token(token: str) -> tuple[str, tuple[str, ...]]:
         return placed
 
     if len(token) >= _SHORTEST_LONG_RUN:
+        # Before names are told: a JWT has the dots of one, and is a secret.
         token = _LONG_RUN.sub(place, token)
+    if _is_dotted_name(token):
+        return token, tuple(kinds)
     return _pattern(token).sub(place, token), tuple(kinds)
 
 
@@ -145,7 +157,11 @@ def _pattern(token: str) -> re.Pattern[str]:
 
 def _is_dotted_name(token: str) -> bool:
     """`org.acme.log4j.Foo2` and `Foo2::bar` are names: their digits stay."""
-    return bool(_DOTTED_NAME.fullmatch(token) and _CLASS_LABEL.search(token))
+    return bool(
+        _DOTTED_NAME.fullmatch(token)
+        and _CLASS_LABEL.search(token)
+        and not any(map(is_random, _RUNS.findall(token)))
+    )
 
 
 def _always(placeholder: str, kind: str) -> Callable[[re.Match[str]], Placed]:
@@ -163,6 +179,12 @@ def _base64(match: re.Match[str]) -> Placed:
 
 def _ip(match: re.Match[str]) -> Placed:
     return ("<ip>:<port>" if ":" in match[0] else "<ip>"), "ip"
+
+
+def _host6(match: re.Match[str]) -> Placed:
+    if not _DIGITS.search(match[0]):
+        return match[0], ""
+    return ("[<ip>]" if match[0].endswith("]") else "<ip>:<port>"), "ip"
 
 
 def _ip6(match: re.Match[str]) -> Placed:
@@ -189,6 +211,7 @@ _PLACES: dict[str, Callable[[re.Match[str]], Placed]] = {
     "uuid": _always("<uuid>", "uuid"),
     "time": _always("<time>", "time"),
     "mac": _always("<mac>", "mac"),
+    "host6": _host6,
     "ip6": _ip6,
     "ip": _ip,
     "hex": _always("<hex>", "hex"),

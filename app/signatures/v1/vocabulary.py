@@ -26,12 +26,30 @@ ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 CODE_WORDS = _words(
     "status code errno signal exit sqlstate rc retcode returncode statuscode exitcode "
-    "errorcode httpstatus error err errcode winerror"
+    "errorcode httpstatus error err errcode winerror exited hresult ntstatus"
 )
 """Words after which a short number names the error."""
 
-STATUS_WORDS = _words("http returned returns responded answered replied got received with")
+OTHER_CODES = _words(
+    "country zip postal post area dial promo coupon discount voucher gift invite invitation "
+    "referral verification activation confirmation access security auth authorization pin otp "
+    "reset tracking booking product item sku language currency airport station source bar qr "
+    "customer bank sort branch branding color colour"
+)
+"""`zip code 10115`: before `code` these words say that it names no error."""
+
+STATUS_WORDS = _words(
+    "http returned returns responded answered replied got received with response failed unexpected"
+)
 """Words after which a number is a status only when it looks like one: 100 to 599."""
+
+PASSING = _words("= -> : is was are were of a an the")
+"""Words between what announces a code and the code: `status is 404`, `answered with a 503`."""
+
+METHODS = _words("GET POST PUT PATCH DELETE HEAD OPTIONS")
+"""RFC 9110 section 9: `GET /orders 404`."""
+
+NO_PLURALS = _words("always this sometimes does means perhaps unless minus plus versus")
 
 COUNTED = _words(
     "rows row records record results result items item bytes byte entries entry hits "
@@ -54,7 +72,7 @@ NAMES_WITH_DIGITS = _words(
     "socks5 ssh1 ssh2 tls1 sslv2 sslv3 tlsv1 oauth1 oauth2 s3 ec2 k8s log4j log4j2 slf4j "
     "i18n l10n neo4j db2 psycopg2 psycopg3 boto3 urllib3 httplib2 jinja2 python2 python3 "
     "py3 es5 es6 web3 gen2 ext2 ext3 ext4 nfsv3 nfsv4 imap4 pop3 mp3 mp4 h264 utf7 bz2 lz4 "
-    "c3p0 e2e p2p b2b"
+    "c3p0 e2e p2p b2b e11000 e11001"
 )
 """Names of protocols, formats and products: their digits are no numbers."""
 
@@ -65,9 +83,12 @@ NAMING_NOUNS = _words(
     "method field fields parameter parameters argument arguments arg variable option key "
     "keyword reading setting symbol identifier member enum struct trait macro crate "
     "namespace library plugin directive header host upstream queue topic exchange index "
-    "instance interface bean provider component import export from cannot"
+    "instance interface bean provider component import export from cannot keyerror"
 )
 """A quoted word beside one of these is a name, not a user's value."""
+
+CODE_NOUNS = _words("status code error err errno reason state result sqlstate errorcode")
+"""A quoted word beside one of these says what went wrong: `error="timeout"`, `status "404"`."""
 
 NAMED_AFTER = _words("object objects table column relation constraint attribute")
 

@@ -99,8 +99,8 @@ def test_node_s_own_aggregate_tells_every_address_it_tried(read: Read) -> None:
     report = read("v8-aggregate-network")
 
     assert [error.message for error in report.errors] == [
-        "connect ECONNREFUSED ::1:5432",
         "connect ECONNREFUSED 127.0.0.1:5432",
+        "connect ECONNREFUSED ::1:5432",
         "",
     ]
 
@@ -109,3 +109,12 @@ def test_windows_paths_are_paths() -> None:
     report = read_error("Error: x\n    at f (C:\\srv\\x.js:3:5)\n    at C:\\srv\\new\\y.js:1:1")
 
     assert [f.module for f in report.errors[0].frames] == ["C:\\srv\\new\\y.js", "C:\\srv\\x.js"]
+
+
+def test_the_source_that_deno_shows_is_no_part_of_the_message() -> None:
+    (error,) = read_error(
+        'error: Uncaught (in promise) Error: boom\n    throw new Error("boom")\n          ^\n'
+        "    at f (file:///srv/app/a.ts:3:4)"
+    ).errors
+
+    assert (error.type, error.message) == ("Error", "boom")

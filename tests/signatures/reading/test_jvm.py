@@ -92,3 +92,13 @@ def test_an_indented_line_that_names_an_error_is_part_of_the_message() -> None:
     ).errors
 
     assert error.message == "x\n  nested Error: foo"
+
+
+def test_a_circular_reference_is_no_error_of_its_own() -> None:
+    report = read_error(
+        "java.lang.IllegalStateException: outer\n\tat com.acme.A.a(A.java:1)\n"
+        "Caused by: java.io.IOException: inner\n\tat com.acme.B.b(B.java:1)\n"
+        "Caused by: [CIRCULAR REFERENCE: java.lang.IllegalStateException: outer]"
+    )
+
+    assert [error.message for error in report.errors] == ["inner", "outer"]

@@ -16,15 +16,19 @@ def test_both_ends_keep_the_first_and_the_last(items: list[int], most: int) -> N
 
 
 def test_a_chain_is_turned_around() -> None:
-    assert inside_out([(0, "outer"), (1, "middle"), (2, "root")]) == ["root", "middle", "outer"]
+    assert inside_out([(0, "outer"), (1, "middle"), (2, "root")], str) == [
+        "root",
+        "middle",
+        "outer",
+    ]
 
 
-def test_siblings_keep_their_order_before_their_parent() -> None:
-    tree = [(0, "group"), (2, "first"), (4, "its cause"), (2, "second")]
+def test_siblings_are_sorted_before_their_parent() -> None:
+    tree = [(0, "group"), (2, "second"), (4, "a cause"), (2, "first"), (0, "a root")]
 
-    assert inside_out(tree) == ["its cause", "first", "second", "group"]
+    assert inside_out(tree, str) == ["first", "a cause", "second", "group", "a root"]
 
 
 @given(st.lists(st.tuples(st.integers(-1, 5), st.integers())))
 def test_no_node_is_lost(nodes: list[tuple[int, int]]) -> None:
-    assert sorted(inside_out(nodes)) == sorted(item for _, item in nodes)
+    assert sorted(inside_out(nodes, int)) == sorted(item for _, item in nodes)

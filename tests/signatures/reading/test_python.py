@@ -42,11 +42,11 @@ def test_the_log_message_above_is_the_report_message() -> None:
     assert not report.truncated
 
 
-def test_a_context_is_the_root_of_what_was_raised_while_handling_it(read: Read) -> None:
+def test_what_was_being_handled_stands_behind_what_was_raised_last(read: Read) -> None:
     report = read("python-context-3.13")
 
-    assert [error.type for error in report.errors] == ["FileNotFoundError", "KeyError"]
-    assert report.errors[0].frames[-1].function == "load"
+    assert [error.type for error in report.errors] == ["KeyError", "FileNotFoundError"]
+    assert report.errors[1].frames[-1].function == "load"
     assert report.code == "ENOENT"
 
 
@@ -65,20 +65,13 @@ def test_a_cause_that_was_never_raised_has_no_frames(read: Read) -> None:
 def test_a_group_follows_the_leaves_that_caused_it(read: Read, version: str) -> None:
     errors = read(f"python-group-{version}").errors
 
-    assert [error.type for error in errors][:8] == [
-        "KeyError",
-        "ValueError",
-        "RuntimeError",
-        "ValueError",
-        "TypeError",
-        "KeyError",
-        "ExceptionGroup",
-        "ExceptionGroup",
-    ]
-    assert errors[1].message == "bad 1\na note\nsecond"
-    assert errors[2].message == "multi\nline msg"
-    assert [f.function for f in errors[3].frames] == ["grp", "<lambda>", "inner"]
-    assert errors[7].frames[-1].function == "grp"
+    group = [error.type for error in errors][-8:]
+    assert group[:3] == ["KeyError", "TypeError", "ExceptionGroup"]
+    assert group[3:] == ["ValueError", "ValueError", "RuntimeError", "ExceptionGroup", "KeyError"]
+    assert [f.function for f in errors[-5].frames] == ["grp", "<lambda>", "inner"]
+    assert errors[-4].message == "bad 1\na note\nsecond"
+    assert errors[-3].message == "multi\nline msg"
+    assert errors[-2].frames[-1].function == "grp"
 
 
 def test_a_task_group_names_the_task_that_failed_first(read: Read) -> None:
@@ -149,13 +142,16 @@ def test_a_traceback_without_its_end_is_truncated() -> None:
 
 
 def test_a_traceback_that_lost_its_indents_keeps_its_frames() -> None:
-    flat = "\n".join(line.strip() for line in PLAIN.split("\n") if "~" not in line)
+    flat = "\n".join(line.strip() for line in PLAIN.split("\n"))
 
     assert read_error(flat).errors == read_error(PLAIN).errors
 
 
-def test_the_log_lines_after_an_exception_are_not_its_message() -> None:
-    report = read_error(PLAIN + "\n2024-05-01 10:00:00 INFO shutting down")
+@pytest.mark.parametrize(
+    "line", ["2024-05-01 10:00:00 INFO shutting down", "INFO shutting down", "[INFO] x", "INFO:a:b"]
+)
+def test_the_log_lines_after_an_exception_are_not_its_message(line: str) -> None:
+    report = read_error(f"{PLAIN}\n{line}")
 
     assert report.errors[0].message == "order 42"
 
@@ -200,3 +196,50 @@ def test_lambda_names_the_exception_above_its_frames(read: Read) -> None:
     (error,) = report.errors
     assert (error.type, error.message) == ("ValueError", "bad")
     assert not report.truncated
+
+
+GROUP = """\
+  + Exception Group Traceback (most recent call last):
+  |   File "/srv/app/pay.py", line 12, in charge
+  |     raise x
+  | ExceptionGroup: unhandled errors (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/app/pay.py", line 3, in {0}
+    |     x()
+    | {1}
+    +---------------- 2 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/app/pay.py", line 5, in {2}
+    |     x()
+    | {3}
+    +------------------------------------"""
+
+
+def test_which_task_of_a_group_failed_first_is_chance() -> None:
+    mail, card = ("mail", "OSError: 12"), ("card", "KeyError: 7")
+
+    for text in (GROUP.format(*mail, *card), GROUP.format(*card, *mail)):
+        assert [error.type for error in read_error(text).errors] == [
+            "KeyError",
+            "OSError",
+            "ExceptionGroup",
+        ]
+
+
+def test_a_failure_that_pytest_shows_is_an_error_at_its_place() -> None:
+    (error,) = read_error(
+        "    def test_charge():\n>       charge(1)\n\ntests/test_pay.py:12: \n"
+        "_ _ _ _\n\n    def charge(order):\n>       raise ValueError(order)\n"
+        "E       ValueError: order 1\nE       second\n\napp/pay.py:3: ValueError"
+    ).errors
+
+    assert (error.type, error.message) == ("ValueError", "order 1\nsecond")
+    assert [(f.module, f.function) for f in error.frames] == [
+        ("tests/test_pay.py", "test_charge"),
+        ("app/pay.py", "charge"),
+    ]
+
+
+def test_the_next_log_line_is_no_part_of_a_bare_error_s_message() -> None:
+    assert read_error("KeyError: 1\nINFO next").errors[0].message == "1"

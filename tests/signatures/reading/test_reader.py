@@ -32,6 +32,8 @@ def trace(name: str) -> str:
         "<11>1 2024-05-01T10:00:00Z host payment 12 - - ",
         "[pod/payment-7d9f/main] ",
         "2024-05-01T10:00:00Z payment-1 | [error] ",
+        "2024-05-01T10:00:00.123456+00:00 app[web.1]: ",
+        "2024-05-01T10:00:00+0200 host app[123]: ",
     ],
 )
 def test_a_prefix_on_every_line_changes_no_error(name: str, prefix: str) -> None:
@@ -57,6 +59,26 @@ def test_escaped_line_ends_change_no_error(name: str) -> None:
     text = trace(name)
 
     assert read_error(text.replace("\n", "\\n")).errors == read_error(text).errors
+
+
+def test_a_level_on_every_line_of_a_traceback_is_no_database_error() -> None:
+    text = trace("python-context-3.13")
+    prefixed = "\n".join(f"ERROR: {line}" for line in text.split("\n"))
+
+    assert read_error(prefixed).errors == read_error(text).errors
+
+
+@pytest.mark.parametrize("name", ["python-context-3.13", "go-nil-pointer"])
+def test_line_ends_of_rsyslog_change_no_error(name: str) -> None:
+    text = trace(name)
+    packed = text.replace("\n", "#012").replace("\t", "#011")
+
+    assert read_error(packed).errors == read_error(text).errors
+    assert read_error(f"May  1 10:00:00 host app[1]: {packed}").errors == read_error(text).errors
+
+
+def test_a_number_that_looks_like_a_line_end_is_none() -> None:
+    assert read_error("Error in order #012 of bob").message == "Error in order #012 of bob"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -262,7 +284,7 @@ def test_a_trace_in_the_wrong_language_is_what_it_is() -> None:
 
     report = read_error("x", ReportedException(type="java.lang.Error", stacktrace=stack))
 
-    assert [error.type for error in report.errors] == ["FileNotFoundError", "KeyError"]
+    assert [error.type for error in report.errors] == ["KeyError", "FileNotFoundError"]
 
 
 def test_an_exception_without_anything_leaves_the_message_to_be_read() -> None:

@@ -3,6 +3,10 @@
 import json
 from collections.abc import Callable
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from app.signatures.model import ErrorReport
 from app.signatures.reading import read_error
 
@@ -123,3 +127,62 @@ def test_an_object_that_was_cut_off_still_gives_its_traceback(read: Read) -> Non
 
     assert (error.type, error.message) == ("ValueError", "bad")
     assert error.frames[0].function == "f"
+
+
+KLOG = 'E0501 10:00:00.123456       1 reconciler.go:123] "Reconciler error" err="{}" id=7'
+
+
+def test_klog_s_quoted_text_is_its_message() -> None:
+    report = read_error(KLOG.format("dial tcp: connection refused"))
+
+    assert report.message == "Reconciler error"
+    assert report.errors[-1].message == "dial tcp: connection refused"
+    assert read_error('I0501 10:00:00.123456  1 a.go:1] "Starting" n=3').message == "Starting"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('ts=1714557600.1 level=info message="disk full"', "disk full"),
+        ("level=info event=charge_failed order=7", "charge_failed"),
+        ('10:00:00 ERR charge failed error="timeout" order=7', "charge failed"),
+        ('2024-05-01T10:00:00Z app {"level":"error","msg":"charge failed"}', "charge failed"),
+        ('charge failed {"order": 5, "error": "timeout"}', "charge failed"),
+        ('{"time":"x","level":"ERROR","msg":"charge failed","stack":"Trace', "charge failed"),
+        ('{"msg":"charge failed","tags":["a","b', "charge failed"),
+        ('{"msg":"charge failed","order":{"id":12,"na', "charge failed"),
+        ('{"level":"error","msg":"charge fai', "charge fai"),
+        ('{"level":"error","msg":"charge failed\\', "charge failed"),
+        ('[ERROR] "disk full"', "disk full"),
+    ],
+)
+def test_the_message_of_a_data_line_is_found(line: str, message: str) -> None:
+    assert read_error(line).message == message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'payload rejected: {"order": 5}',
+        'request {"message": "hello"} was refused',
+        'user said "hello"',
+        'read [a] "b" and went on',
+        "{not json",
+        "rate=5 limit=7",
+    ],
+)
+def test_prose_that_holds_data_is_prose(line: str) -> None:
+    report = read_error(line)
+
+    assert (report.message, report.errors) == (line, ())
+
+
+def test_a_cut_object_still_tells_its_error() -> None:
+    report = read_error('{"msg":"x","err":{"type":"KeyError","message":"no id","stack":"KeyErr')
+
+    assert (report.errors[0].type, report.errors[0].message) == ("KeyError", "no id")
+
+
+@given(st.text(), st.integers(1, 200))
+def test_an_object_cut_anywhere_is_read(text: str, end: int) -> None:
+    read_error(json.dumps({"msg": text, "error": {"message": [text, {"a": None}]}})[:end])
