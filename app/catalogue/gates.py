@@ -115,8 +115,10 @@ def _either(gates: Iterable[Gate]) -> Gate:
 
 
 def _best(gates: Iterable[Gate]) -> Gate:
-    """The gate whose shortest literal is longest: the one that opens least often."""
-    return max((gate for gate in gates if gate), key=lambda g: min(map(len, g)), default=None)
+    """The gate whose shortest literal is longest, of equals the smallest: it opens least often."""
+    return max(
+        (gate for gate in gates if gate), key=lambda g: (min(map(len, g)), -len(g)), default=None
+    )
 
 
 def _of_pattern(pattern: str) -> Gate:
