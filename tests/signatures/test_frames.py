@@ -40,11 +40,11 @@ def test_names_that_compilers_number_are_one(one: str, other: str) -> None:
         "java.base/java.lang.Thread",
         "org.springframework.web.Servlet",
         "/usr/local/go/src/net/http/server.go",
-        "/root/go/pkg/mod/github.com/gin-gonic/gin@v1.9.1/context.go",
+        "/srv/go/pkg/mod/github.com/gin-gonic/gin@v1.9.1/context.go",
         "/usr/local/bundle/gems/rack-3.0/lib/rack.rb",
         "/var/www/vendor/symfony/http-kernel/HttpKernel.php",
         "/rustc/abc/library/core/src/panicking.rs",
-        "/root/.cargo/registry/src/index.crates.io-1/tokio-1.0/src/lib.rs",
+        "/srv/.cargo/registry/src/index-1/tokio-1.0/src/lib.rs",
     ],
 )
 def test_library_modules_are_not_in_app(module: str) -> None:
