@@ -98,7 +98,7 @@ def test_a_file_whose_name_every_package_has_is_known_by_its_folder(one: str, ot
         ("/home/bob/main.py", "/srv/app/main.py"),
         ("/srv/releases/20240501/main.py", "main.py"),
         ("https://shop.example/main.js", "webpack:///./src/main.js"),
-        ("/srv/app/orders/views.py", "/home/bob/work/orders/views.py"),
+        ("/srv/app/orders/views.py", "/opt/shop/orders/views.py"),
         ("/static/main.deadbeef.js", "/static/main.4f3a2b1c.js"),
         ("/assets/main-BqT_xkZp.js", "/assets/main-AbC_dEfG.js"),
         ("/assets/main-BqTaxkZp.js", "/assets/main.js"),

@@ -169,8 +169,11 @@ def test_masking_twice_changes_nothing(text: str) -> None:
 
 @given(st.binary())
 def test_any_bytes_are_masked(data: bytes) -> None:
-    mask(data.decode("utf-8", "replace"))
-    mask(data.decode("latin-1"))
+    for text in (data.decode("utf-8", "replace"), data.decode("latin-1")):
+        masked = mask(text)
+
+        assert masked == mask(text)
+        assert all(count > 0 for count in masked.counts.values())
 
 
 @given(st.permutations(["ORD-3001", "10.0.0.1", "worker", "0x7ffe", "a@b.com", "17.5", "late"]))

@@ -203,8 +203,11 @@ def test_any_text_at_all_is_read_within_bounds(text: str) -> None:
 
 @given(st.binary())
 def test_random_bytes_are_read(data: bytes) -> None:
-    read_error(data.decode("utf-8", "surrogateescape"))
-    read_error(data.decode("latin-1"))
+    for text in (data.decode("utf-8", "surrogateescape"), data.decode("latin-1")):
+        report = read_error(text)
+
+        assert all(len(error.message) <= 8_192 for error in report.errors)
+        assert all(frame.module for error in report.errors for frame in error.frames)
 
 
 @pytest.mark.parametrize(

@@ -185,4 +185,9 @@ def test_a_cut_object_still_tells_its_error() -> None:
 
 @given(st.text(), st.integers(1, 200))
 def test_an_object_cut_anywhere_is_read(text: str, end: int) -> None:
-    read_error(json.dumps({"msg": text, "error": {"message": [text, {"a": None}]}})[:end])
+    cut = json.dumps({"msg": text, "error": {"message": [text, {"a": None}]}})[:end]
+
+    report = read_error(cut)
+
+    assert all(len(error.message) <= 8_192 for error in report.errors)
+    assert read_error(cut) == report
