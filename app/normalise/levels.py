@@ -19,6 +19,7 @@ _NAMES: Final = {
     Severity.CRITICAL: ("critical", "crit", "fatal", "alert", "emergency", "emerg", "panic"),
 }
 _BY_NAME: Final = {name: severity for severity, names in _NAMES.items() for name in names}
+_AS_WRITTEN: Final = {**{name.upper(): one for name, one in _BY_NAME.items()}, **_BY_NAME}
 _SYSLOG: Final = (
     *(Severity.CRITICAL,) * 3,
     Severity.ERROR,
@@ -35,6 +36,8 @@ _BY_DIGITS: Final = {str(number): severity for number, severity in _BY_NUMBER.it
 def parse_level(level: object) -> Severity | None:
     """The severity a sender meant, or None when nobody knows."""
     if isinstance(level, str):
+        if level in _AS_WRITTEN:
+            return _AS_WRITTEN[level]
         word = level.strip().lower()
         return _BY_NAME.get(word) or _BY_DIGITS.get(word)
     if isinstance(level, int) and not isinstance(level, bool):

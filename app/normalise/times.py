@@ -38,7 +38,7 @@ def _parse_text(text: str) -> tuple[datetime, bool]:
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         return _bounded(parsed.replace(tzinfo=UTC)), True
-    return _bounded(parsed.astimezone(UTC)), False
+    return _bounded(parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)), False
 
 
 def _from_epoch(number: float) -> datetime:

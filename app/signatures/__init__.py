@@ -4,7 +4,8 @@ from app.normalise.record import Frame, ReportedException
 from app.signatures.families import Families, Family, FamilyState
 from app.signatures.model import ErrorReport, Explanation, Part, RaisedError, Signature
 from app.signatures.reading import read_error
-from app.signatures.v1.fingerprint import sign
+from app.signatures.remembered import sign_remembered
+from app.signatures.v1.fingerprint import sign, with_fingerprint
 from app.signatures.v1.masks import Masked, mask
 
 __all__ = [
@@ -33,4 +34,5 @@ def sign_text(
     fingerprint: tuple[str, ...] | None = None,
 ) -> Signature:
     """Read the error out of a message and what its sender says beside it, and sign it."""
-    return sign(read_error(message, exception), fingerprint=fingerprint)
+    signature = sign_remembered(message, exception)
+    return with_fingerprint(signature, fingerprint) if fingerprint else signature

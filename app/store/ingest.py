@@ -15,9 +15,8 @@ from app.normalise.repairs import REFUSAL_HINTS, Refusal
 from app.receive.body import NOT_JSON, Body, decompressed, raw_records
 from app.receive.contract import Receipt, Rejection
 from app.settings import Settings
+from app.signatures import sign_text
 from app.signatures.model import Signature
-from app.signatures.reading import read_error
-from app.signatures.v1.fingerprint import sign
 from app.store.batch import SignedRecord
 from app.store.committer import Committer
 
@@ -72,8 +71,7 @@ def prepare(raw: list[Any], context: Context) -> tuple[list[SignedRecord], list[
 def _sign(record: LogRecord) -> Signature | None:
     if not record.level.is_error:
         return None
-    report = read_error(record.message, record.exception)
-    return sign(report, fingerprint=record.fingerprint or None)
+    return sign_text(record.message, record.exception, fingerprint=record.fingerprint or None)
 
 
 def _tell(refused: list[Refused]) -> None:

@@ -56,7 +56,7 @@ def sign(report: ErrorReport, *, fingerprint: tuple[str, ...] | None = None) -> 
     what would have decided without it.
     """
     signature = _sign_error(report) if report.errors else _sign_message(report)
-    return _with_fingerprint(signature, fingerprint) if fingerprint else signature
+    return with_fingerprint(signature, fingerprint) if fingerprint else signature
 
 
 def _sign_message(report: ErrorReport) -> Signature:
@@ -241,7 +241,8 @@ def _notes(report: ErrorReport, calls: list[Call], index: int) -> tuple[str, ...
     return tuple(notes)
 
 
-def _with_fingerprint(signature: Signature, fingerprint: tuple[str, ...]) -> Signature:
+def with_fingerprint(signature: Signature, fingerprint: tuple[str, ...]) -> Signature:
+    """The signature that the sender's own fingerprint decides; the rest of it stays."""
     values = [signature.signature_id if part in _DEFAULT else part for part in fingerprint]
     explanation = Explanation(
         variant="custom",
