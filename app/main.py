@@ -19,11 +19,14 @@ from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
 from app.problems import problem_details
 from app.query.handlers import router as query_router
+from app.receive.admission import Admission
 from app.receive.handlers import router as receive_router
 from app.service import HealthCheck, Upkeep
 from app.settings import Settings
 from app.store.committer import Committer
 from app.store.ingest import Ingest
+from app.store.outage import Outage
+from app.store.spool import Spool
 
 log = structlog.get_logger(__name__)
 
@@ -32,23 +35,32 @@ def create_app(settings: Settings) -> Litestar:
     """The ASGI application. `settings.database_url` must name a server; nothing is opened yet."""
     database = Database(settings.database_url, settings)
     catalogue = LiveCatalogue()
-    committer = Committer(database)
+    spool = Spool(settings.spool_directory, max_bytes=settings.spool_max_bytes)
+    outage = Outage(
+        database,
+        spool if settings.spool_max_bytes else None,
+        patience=settings.spool_after_seconds,
+    )
+    committer = Committer(database, outage)
+    admission = Admission(capacity=settings.max_bytes_in_flight)
     digest = Digest(database, catalogue, settings)
     upkeep = Upkeep(database, catalogue, settings)
     provided = {
         "settings": settings,
         "database": database,
         "catalogue": catalogue,
-        "accept": Ingest(committer, settings),
-        "check_health": HealthCheck(database, digest, catalogue),
+        "accept": Ingest(committer, admission, settings),
+        "check_health": HealthCheck(database, digest, catalogue, outage),
     }
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         metrics.DB_CONNECTIONS_USED.set_function(database.connections_used)
+        metrics.BYTES_IN_FLIGHT.set_function(lambda: admission.held)
         await _prepare(upkeep)
         workers = [
             asyncio.create_task(committer.run(), name="committer"),
+            asyncio.create_task(outage.run(), name="outage"),
             asyncio.create_task(digest.run(), name="digest"),
             asyncio.create_task(upkeep.run(), name="upkeep"),
         ]
@@ -59,6 +71,7 @@ def create_app(settings: Settings) -> Litestar:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             await database.close()
+            spool.close()
 
     return Litestar(
         route_handlers=[receive_router, catalogue_router, query_router, PrometheusController],

@@ -2,12 +2,37 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-RECORDS_ACCEPTED = Counter("prodsentinel_records_accepted", "Log records stored.")
-RECORDS_RESENT = Counter(
-    "prodsentinel_records_resent", "Log records accepted that were stored before."
+# received = accepted + refused + shed, once the requests in flight are answered.
+RECORDS_RECEIVED = Counter("prodsentinel_records_received", "Log records read from requests.")
+RECORDS_ACCEPTED = Counter(
+    "prodsentinel_records_accepted", "Log records stored or spooled, and acknowledged."
 )
 RECORDS_REFUSED = Counter(
     "prodsentinel_records_refused", "Log records refused, by reason.", ["reason"]
+)
+RECORDS_SHED = Counter(
+    "prodsentinel_records_shed", "Log records dropped under load, as their sender allowed."
+)
+RECORDS_RESENT = Counter(
+    "prodsentinel_records_resent", "Log records accepted that were stored before."
+)
+RECORDS_SPOOLED = Counter(
+    "prodsentinel_records_spooled", "Log records accepted into the local spool."
+)
+RECORDS_DRAINED = Counter(
+    "prodsentinel_records_drained", "Log records moved from the spool into the database."
+)
+OUTAGES = Counter("prodsentinel_outages", "Times the database did not take records in time.")
+INGEST_REQUESTS = Counter(
+    "prodsentinel_ingest_requests", "Requests that brought telemetry, by HTTP status.", ["status"]
+)
+INGEST_SECONDS = Histogram(
+    "prodsentinel_ingest_seconds",
+    "From the head of a request with telemetry to its answer.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+BYTES_IN_FLIGHT = Gauge(
+    "prodsentinel_bytes_in_flight", "Bytes of requests between arrival and commit."
 )
 COMMIT_SECONDS = Histogram(
     "prodsentinel_commit_seconds",

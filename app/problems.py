@@ -15,8 +15,10 @@ from app.catalogue.handlers import NotAMatch
 from app.database import DatabaseUnavailable
 from app.errors import AppError, NotFound
 from app.query.handlers import InvalidCursor
-from app.receive.body import BodyTooLarge, UnreadableBody, UnsupportedBody
-from app.store.committer import Overloaded
+from app.receive.admission import Overloaded, SenderOverLimit
+from app.receive.contract import PartlyAccepted
+from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody
+from app.receive.reading import BodyTimedOut, SenderLeft
 
 log = structlog.get_logger(__name__)
 
@@ -26,11 +28,16 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAMatch: HTTPStatus.CONFLICT,
+    SenderLeft: HTTPStatus.BAD_REQUEST,
+    BodyTimedOut: HTTPStatus.REQUEST_TIMEOUT,
+    SenderOverLimit: HTTPStatus.TOO_MANY_REQUESTS,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+_LATER: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _problem(
@@ -46,14 +53,16 @@ def _problem(
 
 
 def _from_app_error(error: AppError) -> ProblemDetailsException:
+    cause = error.cause if isinstance(error, PartlyAccepted) else error
     status = next(
-        (status for kind, status in _STATUS.items() if isinstance(error, kind)),
+        (status for kind, status in _STATUS.items() if isinstance(cause, kind)),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
+    extra = {"accepted": error.accepted} if isinstance(error, PartlyAccepted) else None
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in _LATER else None
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        log.warning("refused_for_now", reason=repr(error.__cause__ or error))
-        return _problem(status, str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    return _problem(status, str(error))
+        log.warning("refused_for_now", reason=repr(cause.__cause__ or cause))
+    return _problem(status, str(error), headers=headers, extra=extra)
 
 
 def _from_http(error: HTTPException) -> ProblemDetailsException:

@@ -68,15 +68,55 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
     max_body_bytes: Annotated[
         int,
         Meta(
-            description="Largest request body, after decompression; larger gets 413.",
+            description="Largest JSON body, and longest NDJSON line, after decompression; "
+            "larger gets 413.",
             ge=65_536,
-            le=1_073_741_824,
+            le=268_435_456,
         ),
     ] = 33_554_432
+    max_stream_bytes: Annotated[
+        int,
+        Meta(
+            description="Largest NDJSON body, after decompression; larger gets 413.",
+            ge=65_536,
+            le=1_099_511_627_776,
+        ),
+    ] = 1_073_741_824
     max_records: Annotated[
         int,
-        Meta(description="Most records in one request; more get 413.", ge=1, le=1_000_000),
+        Meta(description="Most records in one JSON array; more get 413.", ge=1, le=1_000_000),
     ] = 20_000
+    max_bytes_in_flight: Annotated[
+        int,
+        Meta(
+            description="Bodies between arrival and commit; over it 503, and over half of it "
+            "429 for one sender.",
+            ge=1_048_576,
+            le=1_073_741_824,
+        ),
+    ] = 16_777_216
+    body_timeout_seconds: Annotated[
+        float,
+        Meta(description="Longest pause inside a body before 408.", gt=0, le=600),
+    ] = 10.0
+    spool_max_bytes: Annotated[
+        int,
+        Meta(
+            description="Largest local spool under the data directory, for when the database is "
+            "away; 0: none, then records get 503.",
+            ge=0,
+            le=1_099_511_627_776,
+        ),
+    ] = 1_073_741_824
+    spool_after_seconds: Annotated[
+        float,
+        Meta(
+            description="How long the database may take to store records before they go to the "
+            "spool.",
+            gt=0,
+            le=60,
+        ),
+    ] = 2.0
     quiet_seconds: Annotated[
         float,
         Meta(description="A chain is settled after this long without a new record.", ge=0, le=600),
@@ -105,6 +145,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
                 raise ValueError(
                     f"PRODSENTINEL_CATALOGUE_DIRS names {str(directory)!r}, which is no directory"
                 )
+
+    @property
+    def spool_directory(self) -> Path:
+        return Path(self.data_dir) / "spool"
 
     def catalogue_paths(self) -> list[Path]:
         return [Path(part) for part in self.catalogue_dirs.split(":") if part]

@@ -41,7 +41,7 @@ class ReportedException(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     stacktrace: str | tuple[Frame, ...] = ""
 
 
-class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
+class LogRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of telemetry, as it is stored."""
 
     correlation_id: str

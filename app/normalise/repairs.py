@@ -32,6 +32,7 @@ class Refusal(enum.StrEnum):
     SERVICE_INVALID = "service_invalid"
     MESSAGE_MISSING = "message_missing"
     NOT_STORABLE = "not_storable"
+    REQUEST_FAILED = "request_failed"
 
 
 REFUSAL_HINTS = {
@@ -41,4 +42,5 @@ REFUSAL_HINTS = {
     Refusal.SERVICE_INVALID: "`service` is text of 1 to 200 characters",
     Refusal.MESSAGE_MISSING: "say what happened in `message`",
     Refusal.NOT_STORABLE: "PostgreSQL refused this record's values",
+    Refusal.REQUEST_FAILED: "the request it came in was refused as a whole",
 }

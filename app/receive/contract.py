@@ -1,11 +1,32 @@
 """What the receive room promises to senders, and what it needs from the rooms behind it."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from app.receive.body import Body
+from app.errors import AppError
+
+
+Commit = Literal["durable", "relaxed"]
+Shed = Literal["", "debug", "info", "warning"]
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as it arrives: what its head says, and its body still to come."""
+
+    chunks: AsyncIterator[bytes]
+    received_at: datetime
+    length: int | None = None
+    """Of the body as sent; None when it comes in chunks."""
+    content_type: str = ""
+    encoding: str = ""
+    correlation_id: str | None = None
+    relaxed: bool = False
+    """Answer before the disk has it: a crash of the database may lose the last moments."""
+    shed: Shed = ""
+    """Records up to this level may be dropped when too much is in flight."""
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,29 +37,42 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a sender: what it counts as accepted is committed."""
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a sender: what it counts as accepted is on disk."""
 
     accepted: int
-    rejected: tuple[Rejection, ...] = ()
+    rejected: tuple[Rejection, ...]
+    unlisted: int = 0
+    """How many more were rejected than are listed."""
+    shed: int = 0
+    """How many were dropped, as the sender allowed."""
+
+
+class PartlyAccepted(AppError):
+    """The body broke off after some of its records had been stored."""
+
+    def __init__(self, accepted: int, cause: AppError) -> None:
+        super().__init__(f"{cause}; {accepted:,} records before that were accepted")
+        self.accepted = accepted
+        self.cause = cause
 
 
 @runtime_checkable  # Litestar checks what it injects
 class Accept(Protocol):
-    """Stores raw records and says what became of each; returns after the commit."""
+    """Stores the records of a delivery and says what became of each; returns after the commit."""
 
-    async def __call__(
-        self, body: Body, *, received_at: datetime, correlation_id: str | None
-    ) -> Receipt: ...
+    async def __call__(self, delivery: Delivery) -> Receipt: ...
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Whether records can be taken now."""
 
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "spooling", "unavailable"]
+    """`spooling`: records are taken and kept on this machine until the database is back."""
     database: Literal["ok", "unreachable", "not migrated"]
-    spool: Literal["none"]
-    """There is no spool: without the database records are refused with 503."""
+    spool: Literal["off", "empty", "filled", "full", "broken"]
+    spooled_records: int
+    """Accepted, and waiting on this machine for the database."""
     digest: Literal["ok", "waiting", "stalled"]
     """`waiting` for the database; `stalled`: records are stored, but incidents are late."""
     chains_waiting: int | None

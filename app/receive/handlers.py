@@ -10,9 +10,17 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
-from app.receive.body import Body, read_body
-from app.receive.contract import Accept, CheckHealth, Health, Receipt
+from app.receive.contract import (
+    Accept,
+    CheckHealth,
+    Commit,
+    Delivery,
+    Health,
+    Receipt,
+    Shed,
+)
 from app.receive.correlation import correlation_of_request
+from app.receive.reading import body_chunks
 from app.settings import Settings
 from app.shapes import problems
 
@@ -99,26 +107,31 @@ class IngestOperation(Operation):
     status_code=202,
     operation_id="ingestLogs",
     operation_class=IngestOperation,
-    request_max_body_size=None,  # the room holds its own limit, before and after decompression
-    response_description="Committed. Records that were refused are named by their index.",
-    responses=problems(400, 413, 415, 503),
+    request_max_body_size=None,  # the room holds its own limits, before and after decompression
+    response_description="On disk. Records that were refused are named by their index.",
+    responses=problems(400, 408, 413, 415, 429, 503),
 )
 async def ingest_logs(
     request: Request[Any, Any, Any],
     accept: NamedDependency[Accept],
     settings: NamedDependency[Settings],
+    commit: FromQuery[Commit] = "durable",
+    shed: FromQuery[Shed] = "",
 ) -> Receipt:
-    """Store log records. 202 means committed; refused records are named by their index."""
-    received_at = datetime.now(UTC)
-    body = await read_body(request.stream(), limit=settings.max_body_bytes)
+    """Store log records. 202 means on disk; refused records are named by their index."""
+    headers = request.headers
+    length = headers.get("content-length")
     return await accept(
-        Body(
-            content=body,
-            encoding=request.headers.get("content-encoding", ""),
-            content_type=request.headers.get("content-type", ""),
-        ),
-        received_at=received_at,
-        correlation_id=correlation_of_request(request.headers),
+        Delivery(
+            chunks=body_chunks(request.receive, idle_seconds=settings.body_timeout_seconds),
+            received_at=datetime.now(UTC),
+            length=int(length) if length and length.isdecimal() else None,
+            content_type=headers.get("content-type", ""),
+            encoding=headers.get("content-encoding", ""),
+            correlation_id=correlation_of_request(headers),
+            relaxed=commit == "relaxed",
+            shed=shed,
+        )
     )
 
 
@@ -126,7 +139,7 @@ async def ingest_logs(
 async def ingest_health(check_health: NamedDependency[CheckHealth]) -> Response[Health]:
     """Whether records can be taken now: 200, or 503 with what is wrong."""
     health = await check_health()
-    if health.status == "ok":
+    if health.status != "unavailable":
         return Response(health)
     return Response(health, status_code=503, headers={"Retry-After": "2"})
 

@@ -7,7 +7,7 @@ import msgspec
 
 from app.normalise.record import LogRecord
 from app.normalise.text import cut_bytes, json_text
-from app.signatures.model import Signature
+from app.signatures import Signature, sign_text
 
 MAX_SAMPLE_BYTES: Final = 32 * 1024
 MAX_ATTRIBUTE: Final = 1024
@@ -17,7 +17,7 @@ def _small(attributes: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if len(str(value)) <= MAX_ATTRIBUTE}
 
 
-class SignedRecord(msgspec.Struct, frozen=True, kw_only=True):
+class SignedRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record and, when it is an error, its signature; `index` is its place in the request."""
 
     index: int
@@ -30,9 +30,18 @@ class SignedRecord(msgspec.Struct, frozen=True, kw_only=True):
         return record.correlation_id, record.occurred_at, record.record_id
 
 
-def record_row(signed: SignedRecord) -> tuple[Any, ...]:
-    """The values of `queries.RECORD_COLUMNS`, in that order."""
-    record = signed.record
+def signed(index: int, record: LogRecord) -> SignedRecord:
+    """The record with its signature, when it is an error."""
+    signature = None
+    if record.level.is_error:
+        fingerprint = record.fingerprint or None
+        signature = sign_text(record.message, record.exception, fingerprint=fingerprint)
+    return SignedRecord(index=index, record=record, signature=signature)
+
+
+def record_row(one: SignedRecord) -> tuple[Any, ...]:
+    """The values of `queries.RECORD_COLUMNS` but the last, in that order."""
+    record = one.record
     return (
         record.correlation_id,
         record.occurred_at,
@@ -47,11 +56,15 @@ def record_row(signed: SignedRecord) -> tuple[Any, ...]:
         record.span_id,
         record.parent_span_id,
         record.sequence,
-        signed.signature.signature_id if signed.signature else None,
+        one.signature.signature_id if one.signature else None,
         json_text(record.exception) if record.exception else None,
         record.attributes,
-        list(record.annotations),
     )
+
+
+def annotated_row(one: SignedRecord) -> tuple[Any, ...]:
+    """The values of `queries.RECORD_COLUMNS`, in that order."""
+    return (*record_row(one), list(one.record.annotations))
 
 
 def signature_columns(batch: Iterable[SignedRecord]) -> tuple[list[Any], ...]:

@@ -1,93 +1,104 @@
 """Group commit: requests in flight share a transaction, and each is answered after its commit.
 
 A lone request is written at once. While a transaction runs, what comes in gathers, and the next
-one takes all of it (DeWitt et al., SIGMOD 1984): under load commits grow larger, not more.
+one takes all of it (DeWitt et al., SIGMOD 1984): under load commits grow larger, not more. When
+the database does not take a group in time, the spool does.
 """
 
 import asyncio
 import time
-from collections import deque
 from typing import Final
 
 import msgspec
 
 from app import metrics
-from app.database import Database
-from app.errors import AppError
+from app.database import Database, DatabaseUnavailable, OwnConnection
 from app.store.batch import SignedRecord
+from app.store.fairness import FairQueue
+from app.store.outage import Outage
 from app.store.writer import Outcome, write_batch
 
 WRITERS: Final = 2
 """Transactions at a time: while one waits for the disk, the next is being copied."""
-MOST_IN_GROUP: Final = 10_000
-MOST_WAITING: Final = 100_000
+MOST_IN_GROUP: Final = 2_500
 
-
-class Overloaded(AppError):
-    """More records are waiting than this service takes; send again shortly."""
+Refused = tuple[SignedRecord, ...]
 
 
 class _Waiting(msgspec.Struct, frozen=True):
-    """The records of one request, and where its outcome goes."""
+    """Records that are stored together, and where their outcome goes."""
 
     batch: list[SignedRecord]
-    done: asyncio.Future[tuple[SignedRecord, ...]]
+    done: asyncio.Future[Refused]
+
+
+def _weigh(waiting: _Waiting) -> int:
+    return len(waiting.batch)
+
+
+class _Lane:
+    """Requests that may share transactions, and the word that some are waiting."""
+
+    def __init__(self, *, is_relaxed: bool) -> None:
+        self.is_relaxed = is_relaxed
+        self.queue = FairQueue[_Waiting](weigh=_weigh)
+        self.arrived = asyncio.Event()
+
+    def push(self, sender: str, waiting: _Waiting) -> None:
+        self.queue.push(sender, waiting)
+        self.arrived.set()
+
+    async def next_group(self) -> list[_Waiting]:
+        await self.arrived.wait()
+        # What arrives in this same turn of the loop joins the group.
+        await asyncio.sleep(0)
+        group = self.queue.take(MOST_IN_GROUP)
+        if not self.queue:
+            self.arrived.clear()
+        return group
 
 
 class Committer:
-    """Between the requests and the database of one process."""
+    """Between the requests and the disk of one process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outage: Outage) -> None:
         self._database = database
-        self._queue: deque[_Waiting] = deque()
-        self._records_waiting = 0
-        self._arrived = asyncio.Event()
+        self._outage = outage
+        # What waits for the disk and what does not never share a transaction.
+        self._durable = _Lane(is_relaxed=False)
+        self._relaxed = _Lane(is_relaxed=True)
 
-    async def commit(self, batch: list[SignedRecord]) -> tuple[SignedRecord, ...]:
-        """Store the records; those that PostgreSQL refused. Returns after the commit.
+    def submit(
+        self, batch: list[SignedRecord], *, sender: str, relaxed: bool = False
+    ) -> asyncio.Future[Refused]:
+        """Done when the records are on disk; the result are those that PostgreSQL refused.
 
-        Raises `Overloaded` at once, and `DatabaseUnavailable`.
+        The future raises `DatabaseUnavailable` when the spool did not take them either.
         """
-        if self._records_waiting + len(batch) > MOST_WAITING and self._queue:
-            raise Overloaded
-        waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._records_waiting += len(batch)
-        self._arrived.set()
-        return await waiting.done
+        done: asyncio.Future[Refused] = asyncio.get_running_loop().create_future()
+        lane = self._relaxed if relaxed else self._durable
+        lane.push(sender, _Waiting(batch, done))
+        return done
 
     async def run(self) -> None:
         """Write until cancelled."""
         async with asyncio.TaskGroup() as writers:
+            writers.create_task(self._write_groups(self._relaxed))
             for _ in range(WRITERS):
-                writers.create_task(self._write_groups())
+                writers.create_task(self._write_groups(self._durable))
 
-    async def _write_groups(self) -> None:
-        while True:
-            await self._arrived.wait()
-            group = self._next_group()
-            if group:
-                await self._write(group)
-
-    def _next_group(self) -> list[_Waiting]:
-        group: list[_Waiting] = []
-        size = 0
-        while self._queue and (not group or size + len(self._queue[0].batch) <= MOST_IN_GROUP):
-            waiting = self._queue.popleft()
-            size += len(waiting.batch)
-            group.append(waiting)
-        self._records_waiting -= size
-        if not self._queue:
-            self._arrived.clear()
-        return group
-
-    async def _write(self, group: list[_Waiting]) -> None:
-        records = [record for waiting in group for record in waiting.batch]
+    async def _write_groups(self, lane: _Lane) -> None:
+        connection = self._database.own_connection(is_relaxed=lane.is_relaxed)
         try:
-            async with self._database.driver() as driver:
-                started = time.perf_counter()
-                outcome = await write_batch(driver, records)
-                _count(outcome, size=len(records), seconds=time.perf_counter() - started)
+            while True:
+                if group := await lane.next_group():
+                    await self._settle(group, connection)
+        finally:
+            connection.drop()
+
+    async def _settle(self, group: list[_Waiting], connection: OwnConnection) -> None:
+        try:
+            outcome = await self._store([r for w in group for r in w.batch], connection)
         except Exception as error:  # noqa: BLE001 - it belongs to the requests, each gets it
             for waiting in group:
                 if not waiting.done.done():
@@ -99,10 +110,21 @@ class Committer:
                 own = tuple(r for r in waiting.batch if id(r) in refused) if refused else ()
                 waiting.done.set_result(own)
 
+    async def _store(self, records: list[SignedRecord], connection: OwnConnection) -> Outcome:
+        if not self._outage.is_on:
+            try:
+                return await self._write(records, connection)
+            except (DatabaseUnavailable, TimeoutError) as error:
+                self._outage.begin(error)
+        await self._outage.keep(records)
+        return Outcome()
 
-def _count(outcome: Outcome, *, size: int, seconds: float) -> None:
-    metrics.RECORDS_ACCEPTED.inc(outcome.stored)
-    metrics.RECORDS_RESENT.inc(outcome.resent)
-    metrics.SIGNATURES.inc(outcome.new_signatures)
-    metrics.COMMIT_SECONDS.observe(seconds)
-    metrics.BATCH_RECORDS.observe(size)
+    async def _write(self, records: list[SignedRecord], connection: OwnConnection) -> Outcome:
+        started = time.perf_counter()
+        async with asyncio.timeout(self._outage.patience), connection.use() as driver:
+            outcome = await write_batch(driver, records)
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
+        metrics.BATCH_RECORDS.observe(len(records))
+        metrics.RECORDS_RESENT.inc(outcome.resent)
+        metrics.SIGNATURES.inc(outcome.new_signatures)
+        return outcome

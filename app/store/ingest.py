@@ -1,96 +1,166 @@
 """The way of a request's records: normalise, sign, write. The body of `POST /ingest/logs`."""
 
 import asyncio
-from collections import Counter
-from datetime import datetime
+from contextlib import suppress
 from typing import Any, Final
 
-import structlog
-
-from app import metrics
+from app.errors import AppError
 from app.normalise.context import Context
 from app.normalise.normalise import normalise
-from app.normalise.record import LogRecord, Refused
-from app.normalise.repairs import REFUSAL_HINTS, Refusal
-from app.receive.body import NOT_JSON, Body, decompressed, raw_records
-from app.receive.contract import Receipt, Rejection
+from app.normalise.record import Refused, Severity
+from app.normalise.repairs import Refusal
+from app.receive.admission import UNNAMED, Admission, Ticket
+from app.receive.body import NOT_JSON
+from app.receive.contract import Delivery, PartlyAccepted, Receipt, Shed
+from app.receive.reading import Limits, RawBatch, raw_batches
 from app.settings import Settings
-from app.signatures import sign_text
-from app.signatures.model import Signature
-from app.store.batch import SignedRecord
+from app.store.batch import SignedRecord, signed
 from app.store.committer import Committer
+from app.store.tally import Tally
 
-log = structlog.get_logger(__name__)
-
-READ_AT_ONCE_BYTES: Final = 32 * 1024
+LEAST_HELD: Final = 4096
+"""What a request costs beside its body."""
+SLICE: Final = 256
+"""Records that are prepared in one go: a few milliseconds, then others get their turn."""
+UNIT: Final = 2_048
+"""Records of a stream that are stored together."""
+UNIT_BYTES: Final = 1024 * 1024
+EXPANSION: Final = 8
+"""What an encoded body is taken to become."""
+SHED: Final[dict[Shed, frozenset[Severity]]] = {
+    "": frozenset(),
+    "debug": frozenset({Severity.TRACE, Severity.DEBUG}),
+    "info": frozenset({Severity.TRACE, Severity.DEBUG, Severity.INFO}),
+    "warning": frozenset({Severity.TRACE, Severity.DEBUG, Severity.INFO, Severity.WARNING}),
+}
+"""What a sender's choice stands for. Errors are never shed."""
 
 
 class Ingest:
     """`receive.contract.Accept` over the committer."""
 
-    def __init__(self, committer: Committer, settings: Settings) -> None:
+    def __init__(self, committer: Committer, admission: Admission, settings: Settings) -> None:
         self._committer = committer
-        self._settings = settings
-
-    async def __call__(
-        self, body: Body, *, received_at: datetime, correlation_id: str | None
-    ) -> Receipt:
-        context = Context(received_at=received_at, correlation_id=correlation_id)
-        # A large body takes a while to read: in a thread, so that others are answered meanwhile.
-        if len(body.content) > READ_AT_ONCE_BYTES or body.encoding:
-            batch, refused = await asyncio.to_thread(self._read, body, context)
-        else:
-            batch, refused = self._read(body, context)
-        poison = await self._committer.commit(batch) if batch else ()
-        refused += [Refused(index=one.index, reason=Refusal.NOT_STORABLE) for one in poison]
-        _tell(refused)
-        return _receipt(len(batch) - len(poison), refused)
-
-    def _read(self, body: Body, context: Context) -> tuple[list[SignedRecord], list[Refused]]:
-        content = decompressed(body, limit=self._settings.max_body_bytes)
-        raw = raw_records(content, body.content_type, most=self._settings.max_records)
-        return prepare(raw, context)
-
-
-def prepare(raw: list[Any], context: Context) -> tuple[list[SignedRecord], list[Refused]]:
-    """Normalise and sign each record of a request; pure."""
-    batch, refused = [], []
-    for index, item in enumerate(raw):
-        result = (
-            Refused(index=index, reason=Refusal.NOT_JSON)
-            if item is NOT_JSON
-            else normalise(item, index, context)
+        self._admission = admission
+        self._limits = Limits(
+            json_bytes=settings.max_body_bytes,
+            stream_bytes=settings.max_stream_bytes,
+            json_records=settings.max_records,
+            idle_seconds=settings.body_timeout_seconds,
         )
+
+    async def __call__(self, delivery: Delivery) -> Receipt:
+        with self._admission.admit(_held_by(delivery)) as ticket:
+            shed = SHED[delivery.shed] if self._admission.is_strained else frozenset[Severity]()
+            intake = _Intake(self._committer, ticket, delivery, shed)
+            return await intake.run(self._limits)
+
+
+class _Intake:
+    """One delivery on its way. Each record of it that was read is accounted for at the end."""
+
+    def __init__(
+        self, committer: Committer, ticket: Ticket, delivery: Delivery, shed: frozenset[Severity]
+    ) -> None:
+        self._committer = committer
+        self._ticket = ticket
+        self._delivery = delivery
+        self._shed = shed
+        self._sender = UNNAMED
+        self._context = Context(
+            received_at=delivery.received_at, correlation_id=delivery.correlation_id
+        )
+        self._tally = Tally()
+        self._unit: list[SignedRecord] = []
+        self._unit_bytes = 0
+        self._under_way: tuple[int, asyncio.Future[tuple[SignedRecord, ...]]] | None = None
+
+    async def run(self, limits: Limits) -> Receipt:
+        delivery = self._delivery
+        try:
+            async for batch in raw_batches(
+                delivery.chunks,
+                content_type=delivery.content_type,
+                encoding=delivery.encoding,
+                limits=limits,
+                hold=self._ticket.hold,
+            ):
+                await self._take(batch)
+            await self._store_unit()
+            await self._settle()
+        except AppError as error:
+            with suppress(AppError):
+                await self._settle()
+            if self._tally.accepted:
+                raise PartlyAccepted(self._tally.accepted, error) from error
+            raise
+        finally:
+            self._tally.publish()
+        return self._tally.receipt()
+
+    async def _take(self, batch: RawBatch) -> None:
+        for start in range(0, len(batch.records), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            self._prepare(batch.records[start : start + SLICE])
+        self._unit_bytes += batch.size
+        if len(self._unit) >= UNIT or self._unit_bytes >= UNIT_BYTES:
+            await self._store_unit()
+
+    def _prepare(self, raw: list[Any]) -> None:
+        tally = self._tally
+        prepared, refused = prepare(raw, self._context, first=tally.read)
+        tally.read += len(raw)
+        tally.refuse(refused)
+        if prepared and not self._sender:
+            self._sender = prepared[0].record.service
+            self._ticket.name(self._sender)
+        if self._shed:
+            kept = [one for one in prepared if one.record.level not in self._shed]
+            tally.shed += len(prepared) - len(kept)
+            prepared = kept
+        self._unit += prepared
+
+    async def _store_unit(self) -> None:
+        """Hand the unit over once the one before it is stored: two at most are held."""
+        await self._settle()
+        if self._unit:
+            done = self._committer.submit(
+                self._unit, sender=self._sender, relaxed=self._delivery.relaxed
+            )
+            self._under_way = (len(self._unit), done)
+            self._unit, self._unit_bytes = [], 0
+
+    async def _settle(self) -> None:
+        if self._under_way is None:
+            return
+        count, done = self._under_way
+        self._under_way = None
+        poison = await done
+        self._tally.accepted += count - len(poison)
+        self._tally.refuse([Refused(index=p.index, reason=Refusal.NOT_STORABLE) for p in poison])
+
+
+def _held_by(delivery: Delivery) -> int:
+    """What a delivery holds at most, as far as its head tells; two units of a stream."""
+    length = 2 * UNIT_BYTES if delivery.length is None else delivery.length
+    if delivery.encoding:
+        length *= EXPANSION
+    return LEAST_HELD + min(length, 2 * UNIT_BYTES)
+
+
+def prepare(
+    raw: list[Any], context: Context, *, first: int = 0
+) -> tuple[list[SignedRecord], list[Refused]]:
+    """Normalise and sign each record; `first` is the index of the first of them. Pure."""
+    batch, refused = [], []
+    for index, item in enumerate(raw, first):
+        if item is NOT_JSON:
+            refused.append(Refused(index=index, reason=Refusal.NOT_JSON))
+            continue
+        result = normalise(item, index, context)
         if isinstance(result, Refused):
             refused.append(result)
         else:
-            batch.append(SignedRecord(index=index, record=result, signature=_sign(result)))
+            batch.append(signed(index, result))
     return batch, refused
-
-
-def _sign(record: LogRecord) -> Signature | None:
-    if not record.level.is_error:
-        return None
-    return sign_text(record.message, record.exception, fingerprint=record.fingerprint or None)
-
-
-def _tell(refused: list[Refused]) -> None:
-    for item in refused:
-        metrics.RECORDS_REFUSED.labels(reason=item.reason).inc()
-    if refused:
-        reasons = Counter(item.reason for item in refused)
-        log.warning("records_refused", count=len(refused), reasons=dict(reasons))
-
-
-def _receipt(accepted: int, refused: list[Refused]) -> Receipt:
-    return Receipt(
-        accepted=accepted,
-        rejected=tuple(
-            Rejection(
-                index=item.index,
-                reason=item.reason,
-                detail=REFUSAL_HINTS[Refusal(item.reason)],
-            )
-            for item in sorted(refused, key=lambda item: item.index)
-        ),
-    )

@@ -25,6 +25,8 @@ RECORD_COLUMNS: Final = (
     "annotations",
 )
 
+PING: Final = "SELECT 1"
+
 _COLUMN_LIST: Final = ", ".join(RECORD_COLUMNS)
 
 STAGE_RECORDS: Final = """

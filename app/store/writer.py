@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from app.store import queries
-from app.store.batch import SignedRecord, record_row, signature_columns
+from app.store.batch import SignedRecord, annotated_row, record_row, signature_columns
 
 # What PostgreSQL or the driver says of a value it cannot hold; never of a missing server.
 _POISON: Final = (
@@ -115,9 +115,12 @@ def _identity(signed: SignedRecord) -> tuple[str, UUID]:
 
 
 async def _copy(driver: Any, table: str, batch: list[SignedRecord]) -> None:
-    await driver.copy_records_to_table(
-        table, records=map(record_row, batch), columns=queries.RECORD_COLUMNS
-    )
+    # An array, even an empty one, takes a fourth of the time of encoding a row.
+    if any(signed.record.annotations for signed in batch):
+        row, columns = annotated_row, queries.RECORD_COLUMNS
+    else:
+        row, columns = record_row, queries.RECORD_COLUMNS[:-1]
+    await driver.copy_records_to_table(table, records=map(row, batch), columns=columns)
 
 
 async def _account(driver: Any, new: list[SignedRecord], *, resent: int) -> Outcome:

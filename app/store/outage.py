@@ -1,0 +1,113 @@
+"""While PostgreSQL is away: records go to the spool, and from there into the database again."""
+
+import asyncio
+import time
+from typing import Final
+
+import structlog
+
+from app import metrics
+from app.database import Database, DatabaseUnavailable, OwnConnection
+from app.normalise.record import LogRecord
+from app.store import queries
+from app.store.batch import SignedRecord, signed
+from app.store.spool import Spool, SpoolBroken, SpooledBatch, SpoolFull, SpoolState
+from app.store.writer import write_batch
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS: Final = 0.5
+"""How often an absent database is looked for, and the spool for something to drain."""
+LONGEST_DRAIN_SECONDS: Final = 30.0
+"""A batch of the spool may take longer than a request: nobody waits for its answer."""
+
+
+class Outage:
+    """Whether the database is away, and the way back."""
+
+    def __init__(self, database: Database, spool: Spool | None, *, patience: float) -> None:
+        self.patience = patience
+        """Seconds that a transaction may take before its records go to the spool."""
+        self.is_on = False
+        self._database = database
+        self._spool = spool
+
+    def begin(self, reason: BaseException) -> None:
+        """From now on records go to the spool at once; without one, each tries the database."""
+        if self.is_on or self._spool is None:
+            return
+        self.is_on = True
+        metrics.OUTAGES.inc()
+        log.warning("database_away", reason=repr(reason.__cause__ or reason))
+
+    async def keep(self, records: list[SignedRecord]) -> None:
+        """Spool the records; on this machine's disk when it returns.
+
+        Raises `DatabaseUnavailable` when there is no room for them.
+        """
+        if self._spool is None:
+            raise DatabaseUnavailable
+        try:
+            await asyncio.to_thread(self._spool.append, [one.record for one in records])
+        except (SpoolFull, SpoolBroken) as error:
+            raise DatabaseUnavailable(str(error)) from error
+        metrics.RECORDS_SPOOLED.inc(len(records))
+
+    async def state(self) -> SpoolState | None:
+        """What waits on this machine; None without a spool. Raises `SpoolBroken`."""
+        return await asyncio.to_thread(self._spool.state) if self._spool else None
+
+    async def run(self) -> None:
+        """Look for the database and drain the spool, until cancelled."""
+        if self._spool is None:
+            return
+        connection = self._database.own_connection()
+        try:
+            while True:
+                await self._recover(self._spool, connection)
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            connection.drop()
+
+    async def _recover(self, spool: Spool, connection: OwnConnection) -> None:
+        try:
+            if await asyncio.to_thread(spool.holds_any):
+                with spool.draining() as is_ours:
+                    if is_ours:
+                        await self._drain(spool, connection)
+            if self.is_on:
+                await self._look_for_database(connection)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            self.begin(error)
+        except Exception:
+            log.exception("drain_failed")
+
+    async def _drain(self, spool: Spool, connection: OwnConnection) -> None:
+        drained = 0
+        while batch := await asyncio.to_thread(spool.oldest):
+            started = time.perf_counter()
+            refused = await self._write(batch, connection)
+            if time.perf_counter() - started < self.patience:
+                self._end()
+            # A crash before this line writes the batch again: its keys are stored by then.
+            await asyncio.to_thread(spool.remove, batch.id, unstorable=refused)
+            metrics.RECORDS_DRAINED.inc(len(batch.records))
+            drained += len(batch.records)
+        log.info("spool_drained", records=drained)
+
+    async def _write(self, batch: SpooledBatch, connection: OwnConnection) -> list[LogRecord]:
+        records = [signed(index, record) for index, record in enumerate(batch.records)]
+        async with asyncio.timeout(LONGEST_DRAIN_SECONDS), connection.use() as driver:
+            outcome = await write_batch(driver, records)
+        metrics.SIGNATURES.inc(outcome.new_signatures)
+        return [one.record for one in outcome.refused]
+
+    async def _look_for_database(self, connection: OwnConnection) -> None:
+        async with asyncio.timeout(self.patience), connection.use() as driver:
+            await driver.fetchval(queries.PING)
+        self._end()
+
+    def _end(self) -> None:
+        if self.is_on:
+            self.is_on = False
+            log.info("database_back")
