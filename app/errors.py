@@ -7,6 +7,8 @@ AppError
 ├── UnreadableBody          (receive)
 ├── BodyTooLarge            (receive)
 ├── Overloaded              (store)
+├── SpoolFull               (store)
+├── SpoolBroken             (store)
 ├── UnsupportedBody         (receive)
 ├── InvalidCursor           (query)
 ├── NotAMatch               (catalogue)
