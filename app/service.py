@@ -22,6 +22,7 @@ from app.incidents.digest import Digest
 from app.receive.contract import Health
 from app.revision import newest_revision
 from app.settings import Settings
+from app.store.outage import Outage
 from app.store.partitions import make_partitions
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 UPKEEP_SECONDS: Final = 600.0
 RETRY_SECONDS: Final = 1.0
 STALLED_SECONDS: Final = 30.0
+HEALTH_SECONDS: Final = 2.0
+"""A frozen database accepts connections and never answers."""
 
 
 class NotMigrated(AppError):
@@ -132,27 +135,33 @@ def read_catalogue(settings: Settings) -> tuple[KnownIssue, ...]:
 class HealthCheck:
     """`receive.contract.CheckHealth` over the parts of this process."""
 
-    def __init__(self, database: Database, digest: Digest, catalogue: LiveCatalogue) -> None:
+    def __init__(
+        self, database: Database, digest: Digest, catalogue: LiveCatalogue, outage: Outage
+    ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._digest = digest
+        self._outage = outage
 
     async def __call__(self) -> Health:
         waiting = None
-        state: Literal["ok", "unreachable", "not migrated"] = "ok"
+        database: Literal["ok", "unreachable", "not migrated"] = "ok"
         try:
-            await check_revision(self._database)
-            async with self._database.session() as session:
-                waiting = await marks_waiting(session)
-        except DatabaseUnavailable:
-            state = "unreachable"
+            async with asyncio.timeout(HEALTH_SECONDS):
+                await check_revision(self._database)
+                async with self._database.session() as session:
+                    waiting = await marks_waiting(session)
+        except (DatabaseUnavailable, TimeoutError):
+            database = "unreachable"
         except NotMigrated:
-            state = "not migrated"
+            database = "not migrated"
+        spool = await self._outage.state()
         return Health(
-            status="ok" if state == "ok" else "unavailable",
-            database=state,
-            spool="none",
-            digest=self._digest_state(state),
+            status=_status(database, spool.state),
+            database=database,
+            spool=spool.state,
+            spooled_records=spool.records,
+            digest=self._digest_state(database),
             chains_waiting=waiting,
             known_issues=len(self._catalogue.matcher.issues),
         )
@@ -161,3 +170,9 @@ class HealthCheck:
         if database != "ok":
             return "waiting"
         return "stalled" if self._digest.seconds_since_success() > STALLED_SECONDS else "ok"
+
+
+def _status(database: str, spool: str) -> Literal["ok", "spooling", "unavailable"]:
+    if database == "ok":
+        return "ok"
+    return "spooling" if spool in {"empty", "filled"} else "unavailable"

@@ -8,7 +8,6 @@ import msgspec
 
 from app.errors import AppError
 
-
 Commit = Literal["durable", "relaxed"]
 Shed = Literal["", "debug", "info", "warning"]
 

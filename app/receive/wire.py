@@ -24,9 +24,7 @@ class WireException(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     stacktrace: Annotated[str, Meta(max_length=32_768)] = ""
 
 
-class WireRecord(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False
-):
+class WireRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Text lengths are such that no UTF-8 form exceeds a limit; nothing here holds NUL."""
 
     service: _Short

@@ -40,7 +40,7 @@ def signed(index: int, record: LogRecord) -> SignedRecord:
 
 
 def record_row(one: SignedRecord) -> tuple[Any, ...]:
-    """The values of `queries.RECORD_COLUMNS` but the last, in that order."""
+    """The values of `queries.PLAIN_COLUMNS`, in that order."""
     record = one.record
     return (
         record.correlation_id,

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 import structlog
 
 from app import metrics
@@ -11,7 +12,7 @@ from app.database import Database, DatabaseUnavailable, OwnConnection
 from app.normalise.record import LogRecord
 from app.store import queries
 from app.store.batch import SignedRecord, signed
-from app.store.spool import Spool, SpoolBroken, SpooledBatch, SpoolFull, SpoolState
+from app.store.spool import Spool, SpoolBroken, SpooledBatch, SpoolFull
 from app.store.writer import write_batch
 
 log = structlog.get_logger(__name__)
@@ -20,6 +21,13 @@ LOOK_SECONDS: Final = 0.5
 """How often an absent database is looked for, and the spool for something to drain."""
 LONGEST_DRAIN_SECONDS: Final = 30.0
 """A batch of the spool may take longer than a request: nobody waits for its answer."""
+
+
+class SpoolReport(msgspec.Struct, frozen=True, kw_only=True):
+    """For health: whether the spool would take records, and how many wait in it."""
+
+    state: Literal["off", "empty", "filled", "full", "broken"]
+    records: int = 0
 
 
 class Outage:
@@ -53,9 +61,17 @@ class Outage:
             raise DatabaseUnavailable(str(error)) from error
         metrics.RECORDS_SPOOLED.inc(len(records))
 
-    async def state(self) -> SpoolState | None:
-        """What waits on this machine; None without a spool. Raises `SpoolBroken`."""
-        return await asyncio.to_thread(self._spool.state) if self._spool else None
+    async def state(self) -> SpoolReport:
+        """What waits on this machine."""
+        if self._spool is None:
+            return SpoolReport(state="off")
+        try:
+            found = await asyncio.to_thread(self._spool.state)
+        except SpoolBroken:
+            return SpoolReport(state="broken")
+        if found.full:
+            return SpoolReport(state="full", records=found.records)
+        return SpoolReport(state="filled" if found.records else "empty", records=found.records)
 
     async def run(self) -> None:
         """Look for the database and drain the spool, until cancelled."""

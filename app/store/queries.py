@@ -25,6 +25,8 @@ RECORD_COLUMNS: Final = (
     "annotations",
 )
 
+PLAIN_COLUMNS: Final = RECORD_COLUMNS[:-1]
+
 PING: Final = "SELECT 1"
 
 _COLUMN_LIST: Final = ", ".join(RECORD_COLUMNS)

@@ -41,9 +41,7 @@ class Tally:
         for reason, count in self._refused.items():
             metrics.RECORDS_REFUSED.labels(reason=reason).inc(count)
         if self._refused:
-            log.warning(
-                "records_refused", count=self._refused.total(), reasons=dict(self._refused)
-            )
+            log.warning("records_refused", count=self._refused.total(), reasons=dict(self._refused))
 
     def receipt(self) -> Receipt:
         return Receipt(

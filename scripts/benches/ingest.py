@@ -21,8 +21,8 @@ import msgspec
 
 from app.database import asyncpg_dsn
 from app.normalise.context import Context
-from app.receive.body import raw_records
-from app.store.batch import record_row
+from app.receive.body import records_of_lines
+from app.store.batch import annotated_row
 from app.store.ingest import prepare
 from app.store.queries import RECORD_COLUMNS
 from scripts.benches.frame import Options, Row
@@ -124,7 +124,7 @@ async def _bare_copy(url: str, bodies: list[bytes]) -> float:
     """Seconds to COPY the same rows, already made, in a transaction for each batch."""
     context = Context(received_at=datetime.now(UTC))
     made = [
-        [record_row(signed) for signed in prepare(raw_records(body, NDJSON), context)[0]]
+        [annotated_row(signed) for signed in prepare(records_of_lines(body), context)[0]]
         for body in bodies
     ]
     connection = await asyncpg.connect(asyncpg_dsn(url))

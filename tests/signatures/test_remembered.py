@@ -13,11 +13,41 @@ from scripts.golden import Golden, read_golden
 ERRORS = list(chain.from_iterable(read_golden().values()))
 ROUNDS = 6
 WORDS = st.sampled_from(
-    "order 17 404 500 returned status: sha256 sha999 utf8 s3 ex3 0x17 [Errno 111] (1062, 'Duplicate "
-    "entry') ValueError: connection to 10.0.0.17:5432 HTTP/1.1 503 Service Unavailable #012 \\u0041 "
-    "exit code 137 step2 line 12, 2026-11-21 12:30:01 550e8400-e29b-41d4-a716-446655440000 "
-    "Order/550e8400-e29b-41d4-a716-446655440000 python3.12 1.5 MB 12 ms -3 99% level=50 <134>1 "
-    '{"level":50,"msg":"gone 12"} ERROR Exception ORA-00942: SQLSTATE[42P01]'.split()
+    (
+        "order 17",
+        "404",
+        "returned 500",
+        "status: 200",
+        "sha256",
+        "sha999",
+        "utf8 s3",
+        "ex3",
+        "0x17",
+        "[Errno 111]",
+        "(1062, 'Duplicate entry')",
+        "ValueError: connection to 10.0.0.17:5432",
+        "HTTP/1.1 503 Service Unavailable",
+        "#012",
+        "\\u0041",
+        "exit code 137",
+        "step2",
+        "line 12,",
+        "2026-11-21 12:30:01",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "Order/550e8400-e29b-41d4-a716-446655440000",
+        "python3.12",
+        "1.5 MB",
+        "12 ms",
+        "-3",
+        "99%",
+        "level=50",
+        "<134>1",
+        '{"level":50,"msg":"gone 12"}',
+        "ERROR",
+        "Exception",
+        "ORA-00942:",
+        "SQLSTATE[42P01]",
+    )
 )
 
 
@@ -64,7 +94,7 @@ def test_what_was_met_before_changes_no_signature(text: str, random: Random) -> 
         assert sign_text(message) == sign(read_error(message))
 
 
-@given(st.text(alphabet="a1 \x1e\n:{}\"", max_size=20), st.text(alphabet="b2\x1e", max_size=5))
+@given(st.text(alphabet='a1 \x1e\n:{}"', max_size=20), st.text(alphabet="b2\x1e", max_size=5))
 def test_separators_in_a_text_are_a_text(message: str, type_: str) -> None:
     exception = ReportedException(type=type_, message=message)
 
