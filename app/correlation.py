@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 import structlog
-from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,9 +21,9 @@ class CorrelationMiddleware(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        headers = Headers.from_scope(scope)
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         # Whoever sends the header wants it back, whatever a tracing library put beside it.
-        own = safe_token(headers.get("x-correlation-id"))
+        own = safe_token(headers.get(b"x-correlation-id"))
         correlation_id = own or correlation_of_request(headers) or uuid.uuid4().hex
         started = time.perf_counter()
         status = 500

@@ -110,7 +110,7 @@ class Database:
             raise
 
     def own_connection(self, *, is_relaxed: bool = False) -> "OwnConnection":
-        """For a worker that needs one all the time; relaxed: its commits do not wait for the disk."""
+        """For a worker that needs one all the time. Relaxed: commits do not wait for the disk."""
         return OwnConnection(self, {"synchronous_commit": "off"} if is_relaxed else {})
 
     async def connect(self, server_settings: dict[str, str]) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -20,13 +20,14 @@ from app.incidents.digest import Digest
 from app.problems import problem_details
 from app.query.handlers import router as query_router
 from app.receive.admission import Admission
-from app.receive.handlers import router as receive_router
+from app.receive.handlers import health_router, ingest_logs
 from app.service import HealthCheck, Upkeep
 from app.settings import Settings
 from app.store.committer import Committer
 from app.store.ingest import Ingest
 from app.store.outage import Outage
 from app.store.spool import Spool
+from app.straight import StraightIngest
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +46,12 @@ def create_app(settings: Settings) -> Litestar:
     admission = Admission(capacity=settings.max_bytes_in_flight)
     digest = Digest(database, catalogue, settings)
     upkeep = Upkeep(database, catalogue, settings)
+    accept = Ingest(committer, admission, settings)
     provided = {
         "settings": settings,
         "database": database,
         "catalogue": catalogue,
-        "accept": Ingest(committer, admission, settings),
+        "accept": accept,
         "check_health": HealthCheck(database, digest, catalogue, outage),
     }
 
@@ -73,10 +75,14 @@ def create_app(settings: Settings) -> Litestar:
             await database.close()
             spool.close()
 
-    return Litestar(
-        route_handlers=[receive_router, catalogue_router, query_router, PrometheusController],
-        lifespan=[lifespan],
-        dependencies={name: _constant(value) for name, value in provided.items()},
+    ingest = Router(
+        path="/ingest",
+        route_handlers=[ingest_logs],
+        middleware=[StraightIngest(accept, idle_seconds=settings.body_timeout_seconds)],
+    )
+    measured = Router(
+        path="/",
+        route_handlers=[health_router, catalogue_router, query_router, PrometheusController],
         middleware=[
             CorrelationMiddleware(),
             # Grouped: by raw path every correlation ID would become a time series.
@@ -84,6 +90,11 @@ def create_app(settings: Settings) -> Litestar:
                 app_name="prodsentinel", prefix="prodsentinel_http", group_path=True
             ).middleware,
         ],
+    )
+    return Litestar(
+        route_handlers=[ingest, measured],
+        lifespan=[lifespan],
+        dependencies={name: _constant(value) for name, value in provided.items()},
         plugins=[problem_details],
         # No page that draws the document: each of those Litestar has loads from a CDN.
         openapi_config=OpenAPIConfig(

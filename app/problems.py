@@ -19,6 +19,7 @@ from app.receive.admission import Overloaded, SenderOverLimit
 from app.receive.contract import PartlyAccepted
 from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody
 from app.receive.reading import BodyTimedOut, SenderLeft
+from app.store.spool import SpoolBroken, SpoolFull
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,8 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    SpoolFull: HTTPStatus.SERVICE_UNAVAILABLE,
+    SpoolBroken: HTTPStatus.SERVICE_UNAVAILABLE,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -52,7 +55,8 @@ def _problem(
     )
 
 
-def _from_app_error(error: AppError) -> ProblemDetailsException:
+def problem_of(error: AppError) -> ProblemDetailsException:
+    """What one of our own errors says over HTTP."""
     cause = error.cause if isinstance(error, PartlyAccepted) else error
     status = next(
         (status for kind, status in _STATUS.items() if isinstance(cause, kind)),
@@ -86,7 +90,7 @@ def _from_unexpected(error: Exception) -> ProblemDetailsException:
 problem_details = ProblemDetailsPlugin(
     ProblemDetailsConfig(
         exception_to_problem_detail_map={
-            AppError: _from_app_error,
+            AppError: problem_of,
             HTTPException: _from_http,
             UnicodeDecodeError: _from_encoding,
             Exception: _from_unexpected,

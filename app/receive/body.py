@@ -39,7 +39,7 @@ def records_of_json(body: bytes, *, most: int) -> list[Any]:
     records = _records_of_json(body)
     if len(records) > most:
         raise BodyTooLarge(
-            f"the array holds more than {most:,} records; send smaller ones, or application/x-ndjson"
+            f"the array holds more than {most:,} records; send fewer, or application/x-ndjson"
         )
     return records
 

@@ -34,10 +34,13 @@ def trace_id_of(traceparent: str) -> str | None:
     return str(trace_id)
 
 
-def correlation_of_request(headers: Mapping[str, str]) -> str | None:
-    """The correlation ID a request's headers give to the records in it that name none."""
+def correlation_of_request(headers: Mapping[bytes, str]) -> str | None:
+    """The correlation ID a request's headers give to the records in it that name none.
+
+    The names are those of ASGI: bytes in lower case.
+    """
     return (
-        trace_id_of(headers.get("traceparent", ""))
-        or safe_token(headers.get("x-correlation-id"))
-        or safe_token(headers.get("x-request-id"))
+        trace_id_of(headers.get(b"traceparent", ""))
+        or safe_token(headers.get(b"x-correlation-id"))
+        or safe_token(headers.get(b"x-request-id"))
     )

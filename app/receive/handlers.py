@@ -10,6 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import FromQuery
+from litestar.types import Receive, Scope
 
 from app.receive.contract import (
     Accept,
@@ -120,19 +121,37 @@ async def ingest_logs(
     shed: FromQuery[Shed] = "",
 ) -> Receipt:
     """Store log records. 202 means on disk; refused records are named by their index."""
-    headers = request.headers
-    length = headers.get("content-length")
     return await accept(
-        Delivery(
-            chunks=body_chunks(request.receive, idle_seconds=settings.body_timeout_seconds),
-            received_at=datetime.now(UTC),
-            length=int(length) if length and length.isdecimal() else None,
-            content_type=headers.get("content-type", ""),
-            encoding=headers.get("content-encoding", ""),
-            correlation_id=correlation_of_request(headers),
-            relaxed=commit == "relaxed",
+        delivery_of(
+            request.scope,
+            request.receive,
+            idle_seconds=settings.body_timeout_seconds,
+            commit=commit,
             shed=shed,
         )
+    )
+
+
+def delivery_of(
+    scope: Scope,
+    receive: Receive,
+    *,
+    idle_seconds: float,
+    commit: Commit = "durable",
+    shed: Shed = "",
+) -> Delivery:
+    """What the head of a request says, and its body still to come."""
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    length = headers.get(b"content-length", "")
+    return Delivery(
+        chunks=body_chunks(receive, idle_seconds=idle_seconds),
+        received_at=datetime.now(UTC),
+        length=int(length) if length.isdecimal() else None,
+        content_type=headers.get(b"content-type", ""),
+        encoding=headers.get(b"content-encoding", ""),
+        correlation_id=correlation_of_request(headers),
+        relaxed=commit == "relaxed",
+        shed=shed,
     )
 
 
@@ -145,4 +164,4 @@ async def ingest_health(check_health: NamedDependency[CheckHealth]) -> Response[
     return Response(health, status_code=503, headers={"Retry-After": "2"})
 
 
-router = Router(path="/ingest", route_handlers=[ingest_logs, ingest_health])
+health_router = Router(path="/ingest", route_handlers=[ingest_health])

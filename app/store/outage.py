@@ -12,7 +12,7 @@ from app.database import Database, DatabaseUnavailable, OwnConnection
 from app.normalise.record import LogRecord
 from app.store import queries
 from app.store.batch import SignedRecord, signed
-from app.store.spool import Spool, SpoolBroken, SpooledBatch, SpoolFull
+from app.store.spool import Spool, SpoolBroken, SpooledBatch
 from app.store.writer import write_batch
 
 log = structlog.get_logger(__name__)
@@ -51,14 +51,11 @@ class Outage:
     async def keep(self, records: list[SignedRecord]) -> None:
         """Spool the records; on this machine's disk when it returns.
 
-        Raises `DatabaseUnavailable` when there is no room for them.
+        Raises `SpoolFull`, `SpoolBroken`, and `DatabaseUnavailable` when there is no spool.
         """
         if self._spool is None:
             raise DatabaseUnavailable
-        try:
-            await asyncio.to_thread(self._spool.append, [one.record for one in records])
-        except (SpoolFull, SpoolBroken) as error:
-            raise DatabaseUnavailable(str(error)) from error
+        await asyncio.to_thread(self._spool.append, [one.record for one in records])
         metrics.RECORDS_SPOOLED.inc(len(records))
 
     async def state(self) -> SpoolReport:
@@ -95,6 +92,8 @@ class Outage:
                 await self._look_for_database(connection)
         except (DatabaseUnavailable, TimeoutError) as error:
             self.begin(error)
+        except SpoolBroken as error:
+            log.error("spool_broken", reason=repr(error.__cause__))  # noqa: TRY400 - said at each look
         except Exception:
             log.exception("drain_failed")
 

@@ -33,11 +33,11 @@ def test_an_invalid_trace_parent_gives_none(header: str) -> None:
 
 
 def test_the_trace_parent_comes_before_the_other_headers() -> None:
-    headers = {"traceparent": PARENT, "x-correlation-id": "c", "x-request-id": "r"}
+    headers = {b"traceparent": PARENT, b"x-correlation-id": "c", b"x-request-id": "r"}
 
     assert correlation_of_request(headers) == TRACE
-    assert correlation_of_request({**headers, "traceparent": "junk"}) == "c"
-    assert correlation_of_request({"x-request-id": "r"}) == "r"
+    assert correlation_of_request({**headers, b"traceparent": "junk"}) == "c"
+    assert correlation_of_request({b"x-request-id": "r"}) == "r"
     assert correlation_of_request({}) is None
 
 

@@ -8,8 +8,9 @@ import pytest
 from app.database import Database, DatabaseUnavailable
 from app.normalise.context import Context
 from app.settings import Settings
-from app.store.committer import MOST_WAITING, Committer, Overloaded
-from app.store.ingest import prepare
+from app.store.committer import Committer
+from app.store.outage import Outage
+from app.store.spool import Spool
 from tests.store.test_writer import NOW, _unstorable, batch_of, count
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def committer(database: Database) -> AsyncIterator[Committer]:
-    made = Committer(database)
+    made = Committer(database, Outage(database, None, patience=5))
     running = asyncio.create_task(made.run())
     yield made
     running.cancel()
@@ -32,7 +33,7 @@ async def transactions(connection: asyncpg.Connection) -> int:
 async def test_a_lone_request_is_written_at_once(
     committer: Committer, connection: asyncpg.Connection
 ) -> None:
-    assert await committer.commit(batch_of({})) == ()
+    assert await committer.submit(batch_of({}, sender="s")) == ()
 
     assert await count(connection) == 1
 
@@ -42,7 +43,7 @@ async def test_requests_in_flight_share_transactions(
 ) -> None:
     batches = [batch_of({"message": f"m{n}"}) for n in range(200)]
 
-    await asyncio.gather(*(committer.commit(batch) for batch in batches))
+    await asyncio.gather(*(committer.submit(batch, sender="s") for batch in batches))
 
     assert await count(connection) == 200
     assert await transactions(connection) <= 5
@@ -54,7 +55,7 @@ async def test_a_record_that_is_refused_is_told_to_its_own_request_only(
     batches = [batch_of({"message": f"m{n}"}, {}) for n in range(20)]
     batches[7][1] = _unstorable(batches[7][1])
 
-    answers = await asyncio.gather(*(committer.commit(batch) for batch in batches))
+    answers = await asyncio.gather(*(committer.submit(batch, sender="s") for batch in batches))
 
     assert [len(answer) for answer in answers] == [0] * 7 + [1] + [0] * 12
     assert answers[7][0].index == 1
@@ -66,7 +67,7 @@ async def test_one_record_in_two_requests_of_a_group_is_stored_once(
 ) -> None:
     batch = batch_of({"timestamp": NOW.isoformat()})
 
-    await asyncio.gather(*(committer.commit(batch) for _ in range(10)))
+    await asyncio.gather(*(committer.submit(batch, sender="s") for _ in range(10)))
 
     assert await count(connection) == 1
 
@@ -74,8 +75,8 @@ async def test_one_record_in_two_requests_of_a_group_is_stored_once(
 async def test_a_request_whose_client_left_costs_no_other(
     committer: Committer, connection: asyncpg.Connection
 ) -> None:
-    leaving = asyncio.create_task(committer.commit(batch_of({"message": "leaving"})))
-    staying = asyncio.create_task(committer.commit(batch_of({"message": "staying"})))
+    leaving = asyncio.create_task(committer.submit(batch_of({"message": "leaving"}, sender="s")))
+    staying = asyncio.create_task(committer.submit(batch_of({"message": "staying"}, sender="s")))
     await asyncio.sleep(0)
     leaving.cancel()
 
@@ -88,11 +89,11 @@ async def test_without_a_database_every_request_is_told(tmp_path: Any) -> None:
         database_url=f"postgresql://nobody@/none?host={tmp_path}", connect_timeout_seconds=1
     )
     database = Database(settings.database_url, settings)
-    committer = Committer(database)
+    committer = Committer(database, Outage(database, None, patience=5))
     running = asyncio.create_task(committer.run())
 
     answers = await asyncio.gather(
-        *(committer.commit(batch_of({})) for _ in range(5)), return_exceptions=True
+        *(committer.submit(batch_of({}, sender="s")) for _ in range(5)), return_exceptions=True
     )
 
     assert all(isinstance(answer, DatabaseUnavailable) for answer in answers)
@@ -101,13 +102,3 @@ async def test_without_a_database_every_request_is_told(tmp_path: Any) -> None:
     await database.close()
 
 
-async def test_more_than_can_wait_is_refused_at_once(database: Database) -> None:
-    committer = Committer(database)  # nobody writes
-    batch, _ = prepare([{"service": "s", "message": "m"}], Context(received_at=NOW))
-    waiting = asyncio.create_task(committer.commit(batch * MOST_WAITING))
-    await asyncio.sleep(0)
-
-    with pytest.raises(Overloaded):
-        await committer.commit(batch)
-
-    waiting.cancel()
