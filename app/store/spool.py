@@ -178,7 +178,8 @@ class Spool:
     def _is_full(self, used: int) -> bool:
         """A batch too large for the empty spool does not make it full for good."""
         wanted = min(self._refused_bytes, self._max_bytes // 2)
-        return wanted > min(self._max_bytes - used, shutil.disk_usage(self._file.directory).free)
+        room = min(self._max_bytes - used, shutil.disk_usage(self._file.directory).free)
+        return wanted > max(0, room)
 
 
 def _translated(error: Exception) -> AppError:
