@@ -4,6 +4,7 @@ import itertools
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,58 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 spool.append([record(5000)])
 tell(*taken, 5000)
 """
+FILL_DISK = """
+import os
+taken, removed = [], []
+def append(numbers):
+    for number in numbers:
+        try:
+            spool.append([large(number, 100_000)])
+        except AppError as error:
+            assert type(error).__name__ == "SpoolFull", error
+            return
+        taken.append(number)
+def remove(most):
+    while len(removed) < most and (batch := spool.oldest()):
+        try:
+            spool.remove(batch.id)
+        except AppError as error:
+            return type(error).__name__
+        removed.append(batch.records[0].sequence)
+def fill():
+    with open(sys.argv[1] + "/else", "wb", buffering=0) as other:
+        try:
+            while other.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+append(range(1000))
+assert spool.state().full and len(taken) > 50
+assert remove(20) is None
+fill()
+append(range(1000, 1010))
+assert taken[-1] < 1000
+assert remove(40) in (None, "SpoolFull")
+os.unlink(sys.argv[1] + "/else")
+assert remove(1000) is None
+assert removed == taken
+assert not spool.state().full
+append(range(2000, 2005))
+assert taken[-1] == 2004
+tell(len(taken))
+"""
+# A mount of its own: it ends with the process.
+OWN_DISK = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+MOUNT = 'mount -t tmpfs -o size=40m tmpfs "$0"'
+
+
+def has_own_disks() -> bool:
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            done = subprocess.run([*OWN_DISK, MOUNT, directory], check=False, capture_output=True)
+        except FileNotFoundError:
+            return False
+        return done.returncode == 0
 
 
 @contextmanager
@@ -186,3 +239,16 @@ def test_where_the_disk_ends_a_batch_is_whole_or_refused(tmp_path: Path, limit: 
     spool.close()
 
     assert found == [int(number) for number in out.split()]
+
+
+@pytest.mark.skipif(not has_own_disks(), reason="this user may not mount a small disk")
+def test_a_spool_on_a_full_disk_still_drains(tmp_path: Path) -> None:
+    python = [sys.executable, "-c", START + FILL_DISK, str(tmp_path), "0"]
+
+    done = subprocess.run(
+        [*OWN_DISK, f'{MOUNT} && exec "$@"', str(tmp_path), *python],
+        check=False, cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 50
