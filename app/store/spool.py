@@ -79,7 +79,8 @@ class Spool:
     a loss of power, as far as the disk keeps what fsync reports as written. SQLite in WAL mode
     with `synchronous=FULL` syncs the write-ahead log at each commit
     (https://www.sqlite.org/pragma.html#pragma_synchronous, https://www.sqlite.org/wal.html), and
-    the directory when it makes that log. When `append` raises, the batch is not in the queue.
+    the directory when it makes that log. When `append` raises, the batch is not in the queue;
+    only where fsync itself failed may a crash right after bring it back.
 
     `max_bytes` caps the file. Beside it stands the write-ahead log: at most about 4 MiB and the
     largest batch. Records kept as unstorable or unreadable count, for they are never deleted.
