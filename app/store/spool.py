@@ -17,7 +17,14 @@ from app.errors import AppError
 from app.normalise.record import LogRecord
 from app.normalise.text import json_text
 from app.store import spool_queries as queries
-from app.store.spool_file import SpoolFile, flocked, is_damage, primary_code, transaction
+from app.store.spool_file import (
+    MOST_LOG_BYTES,
+    SpoolFile,
+    flocked,
+    is_damage,
+    primary_code,
+    transaction,
+)
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -27,6 +34,8 @@ FORMAT: Final = 1
 OTHER_FORMAT: Final = "other format"
 DAMAGED: Final = "damaged"
 LEAST_TO_SHRINK: Final = 1024 * 1024
+LEAST_FREE_ON_DISK: Final = 4 * MOST_LOG_BYTES
+"""Appends leave that much: on a disk full to the brim not even a removal could be written."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[LogRecord, ...]).decode
@@ -70,10 +79,13 @@ class Spool:
     a loss of power, as far as the disk keeps what fsync reports as written. SQLite in WAL mode
     with `synchronous=FULL` syncs the write-ahead log at each commit
     (https://www.sqlite.org/pragma.html#pragma_synchronous, https://www.sqlite.org/wal.html), and
-    the directory when it makes that log. When `append` raises, the batch is not in the queue.
+    the directory when it makes that log. When `append` raises, the batch is not in the queue;
+    only where fsync itself failed may a crash right after bring it back.
 
     `max_bytes` caps the file. Beside it stands the write-ahead log: at most about 4 MiB and the
     largest batch. Records kept as unstorable or unreadable count, for they are never deleted.
+
+    A disk with less than `LEAST_FREE_ON_DISK` left counts as full too.
 
     Delivery is at least once: after a crash between the COMMIT of PostgreSQL and `remove`, the
     oldest batch comes again, and the key of the record table makes that a no-op.
@@ -157,6 +169,8 @@ class Spool:
         return work(self._file.connection())
 
     def _append(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> bool:
+        if len(row[-1]) > self._room_on_disk():
+            raise SpoolFull
         page_size, _, _ = connection.execute(queries.SPACE).fetchone()
         with transaction(connection, most_pages=max(1, self._max_bytes // page_size)):
             connection.execute(queries.APPEND, row)
@@ -178,7 +192,12 @@ class Spool:
     def _is_full(self, used: int) -> bool:
         """A batch too large for the empty spool does not make it full for good."""
         wanted = min(self._refused_bytes, self._max_bytes // 2)
-        return wanted > min(self._max_bytes - used, shutil.disk_usage(self._file.directory).free)
+        return wanted > max(0, min(self._max_bytes - used, self._room_on_disk()))
+
+    def _room_on_disk(self) -> int:
+        """A batch takes its size twice: in the log, then in the file."""
+        free = shutil.disk_usage(self._file.directory).free
+        return max(0, free - LEAST_FREE_ON_DISK) // 2
 
 
 def _translated(error: Exception) -> AppError:
@@ -239,10 +258,21 @@ def _take_back(connection: sqlite3.Connection) -> None:
 
 
 def _remove(connection: sqlite3.Connection, batch_id: int, unstorable: list[tuple[str]]) -> None:
+    try:
+        _forget(connection, batch_id, unstorable)
+    except sqlite3.OperationalError as error:
+        if primary_code(error) != sqlite3.SQLITE_FULL:
+            raise
+        # Others filled the disk. Once its log is in the file, the log begins anew: in old space.
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        _forget(connection, batch_id, unstorable)
+    _shrink(connection)
+
+
+def _forget(connection: sqlite3.Connection, batch_id: int, unstorable: list[tuple[str]]) -> None:
     with transaction(connection):
         connection.execute(queries.REMOVE, (batch_id,))
         connection.executemany(queries.KEEP_UNSTORABLE, unstorable)
-    _shrink(connection)
 
 
 def _shrink(connection: sqlite3.Connection) -> None:

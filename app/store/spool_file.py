@@ -44,7 +44,7 @@ def make_directory(directory: Path) -> None:
     """Private to this user, and its name on disk: what is in it must be found after a crash."""
     if directory.is_dir():
         return
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(directory.parent, os.O_RDONLY)
     try:
