@@ -27,7 +27,7 @@ from app.store.committer import Committer
 from app.store.ingest import Ingest
 from app.store.outage import Outage
 from app.store.spool import Spool
-from app.straight import StraightIngest
+from app.straight import straight_ingest
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ def create_app(settings: Settings) -> Litestar:
     ingest = Router(
         path="/ingest",
         route_handlers=[ingest_logs],
-        middleware=[StraightIngest(accept, idle_seconds=settings.body_timeout_seconds)],
+        middleware=[straight_ingest(accept, idle_seconds=settings.body_timeout_seconds)],
     )
     measured = Router(
         path="/",

@@ -7,6 +7,7 @@ the usual way. Both are measured here, and echo the correlation ID.
 
 import time
 import uuid
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,53 +18,52 @@ from litestar.types import ASGIApp, Message, Receive, Send
 from app import metrics
 from app.errors import AppError
 from app.problems import problem_of
-from app.receive.contract import Accept
+from app.receive.contract import Accept, Receipt
 from app.receive.correlation import safe_token
 from app.receive.handlers import delivery_of
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class StraightIngest:
-    """Middleware of the one handler `ingestLogs`."""
+def straight_ingest(accept: Accept, *, idle_seconds: float) -> Callable[[ASGIApp], ASGIApp]:
+    """Middleware for the one handler `ingestLogs`.
 
-    def __init__(self, accept: Accept, *, idle_seconds: float) -> None:
-        self._accept = accept
-        self._idle_seconds = idle_seconds
+    A function: Litestar copies what it registers, with all that an object would refer to.
+    """
 
-    def __call__(self, app: ASGIApp) -> ASGIApp:
-        """The handler of Litestar, with this in front of it."""
-
+    def in_front_of(app: ASGIApp) -> ASGIApp:
         async def ingest(scope: Any, receive: Receive, send: Send) -> None:
-            measured = _Measured(scope, send)
-            if scope["method"] == "POST" and not scope["query_string"]:
-                await self._straight(scope, receive, measured.send)
+            way_back = _WayBack(scope, send)
+            if scope["method"] != "POST" or scope["query_string"]:
+                await app(scope, receive, way_back.send)
+                return
+            try:
+                receipt = await accept(delivery_of(scope, receive, idle_seconds=idle_seconds))
+            except AppError as error:
+                await _tell_problem(error, scope, receive, way_back.send)
             else:
-                await app(scope, receive, measured.send)
+                await _tell(receipt, way_back.send)
 
         return ingest
 
-    async def _straight(self, scope: Any, receive: Receive, send: Send) -> None:
-        try:
-            delivery = delivery_of(scope, receive, idle_seconds=self._idle_seconds)
-            body = _encode(await self._accept(delivery))
-        except AppError as error:
-            request = Request[Any, Any, Any](scope, receive, send)
-            response = problem_of(error).to_response(request)
-            await response.to_asgi_response(app=None, request=request)(scope, receive, send)
-            return
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        await send(
-            {"type": "http.response.start", "status": HTTPStatus.ACCEPTED, "headers": headers}
-        )
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+    return in_front_of
 
 
-class _Measured:
-    """The way back of one request."""
+async def _tell(receipt: Receipt, send: Send) -> None:
+    body = _encode(receipt)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": HTTPStatus.ACCEPTED, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _tell_problem(error: AppError, scope: Any, receive: Receive, send: Send) -> None:
+    request = Request[Any, Any, Any](scope, receive, send)
+    response = problem_of(error).to_response(request)
+    await response.to_asgi_response(app=None, request=request)(scope, receive, send)
+
+
+class _WayBack:
+    """Measures one request, and echoes its correlation ID."""
 
     def __init__(self, scope: Any, send: Send) -> None:
         self._scope = scope

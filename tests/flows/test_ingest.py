@@ -171,7 +171,8 @@ async def test_health_tells_the_state_of_its_parts(client: httpx.AsyncClient) ->
     assert answer.json() == {
         "status": "ok",
         "database": "ok",
-        "spool": "none",
+        "spool": "empty",
+        "spooled_records": 0,
         "digest": "ok",
         "chains_waiting": 0,
         "known_issues": answer.json()["known_issues"],

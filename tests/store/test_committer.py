@@ -6,11 +6,9 @@ import asyncpg
 import pytest
 
 from app.database import Database, DatabaseUnavailable
-from app.normalise.context import Context
 from app.settings import Settings
 from app.store.committer import Committer
 from app.store.outage import Outage
-from app.store.spool import Spool
 from tests.store.test_writer import NOW, _unstorable, batch_of, count
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +31,7 @@ async def transactions(connection: asyncpg.Connection) -> int:
 async def test_a_lone_request_is_written_at_once(
     committer: Committer, connection: asyncpg.Connection
 ) -> None:
-    assert await committer.submit(batch_of({}, sender="s")) == ()
+    assert await committer.submit(batch_of({}), sender="s") == ()
 
     assert await count(connection) == 1
 
@@ -75,8 +73,8 @@ async def test_one_record_in_two_requests_of_a_group_is_stored_once(
 async def test_a_request_whose_client_left_costs_no_other(
     committer: Committer, connection: asyncpg.Connection
 ) -> None:
-    leaving = asyncio.create_task(committer.submit(batch_of({"message": "leaving"}, sender="s")))
-    staying = asyncio.create_task(committer.submit(batch_of({"message": "staying"}, sender="s")))
+    leaving = committer.submit(batch_of({"message": "leaving"}), sender="s")
+    staying = committer.submit(batch_of({"message": "staying"}), sender="s")
     await asyncio.sleep(0)
     leaving.cancel()
 
@@ -93,12 +91,10 @@ async def test_without_a_database_every_request_is_told(tmp_path: Any) -> None:
     running = asyncio.create_task(committer.run())
 
     answers = await asyncio.gather(
-        *(committer.submit(batch_of({}, sender="s")) for _ in range(5)), return_exceptions=True
+        *(committer.submit(batch_of({}), sender="s") for _ in range(5)), return_exceptions=True
     )
 
     assert all(isinstance(answer, DatabaseUnavailable) for answer in answers)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await database.close()
-
-
