@@ -10,6 +10,7 @@ AppError
 ├── UnsupportedBody         (receive)
 ├── InvalidCursor           (query)
 ├── NotAMatch               (catalogue)
+├── ServiceUnreachable      (canary)
 └── NotFound
     ├── UnknownChain        (query)
     ├── UnknownIncident     (query)

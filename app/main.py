@@ -52,6 +52,10 @@ def create_app(settings: Settings) -> Litestar:
             asyncio.create_task(digest.run(), name="digest"),
             asyncio.create_task(upkeep.run(), name="upkeep"),
         ]
+        if settings.canary_rate:
+            from app.canary.worker import CanaryWorker  # noqa: PLC0415 - most run without one
+
+            workers.append(asyncio.create_task(CanaryWorker(settings).run(), name="canary"))
         try:
             yield
         finally:
