@@ -14,7 +14,8 @@ from app.canary.verdict import Answer, Delivery, Row, judge
 
 FIRST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 1.0
-LAST_LOOKS: Final = 5
+GRACE_SECONDS: Final = 5.0
+"""Beyond the wait, for a service that does not answer just then."""
 
 
 class _Followed:
@@ -111,7 +112,7 @@ class Probe:
         # What was readable may vanish, and what was resent may be doubled later. A run that has
         # nothing left to send looks at once.
         await _pause(self._all_sent, deadline - _now())
-        rows = await self._last_look(followed)
+        rows = await self._last_look(followed, deadline + GRACE_SECONDS)
         verdict = judge(
             followed.deliveries(),
             rows,
@@ -156,14 +157,13 @@ class Probe:
         followed.see(rows or (), at=_now())
         return rows
 
-    async def _last_look(self, followed: _Followed) -> tuple[Row, ...] | None:
+    async def _last_look(self, followed: _Followed, deadline: float) -> tuple[Row, ...] | None:
         """Asked again when nobody answers: what could not be asked for is not missing."""
-        for _ in range(LAST_LOOKS):
+        while True:
             rows = await self._look(followed)
-            if rows is not None or self._stopped.is_set():
+            if rows is not None or self._stopped.is_set() or _now() >= deadline:
                 return rows
             await _pause(self._stopped, LONGEST_PAUSE_SECONDS)
-        return None
 
 
 def _now() -> float:

@@ -29,7 +29,7 @@ class Outcome(enum.Enum):
     UNANSWERED = "unanswered"
     """No answer came: stored or not, both are right."""
     UNREAD = "unread"
-    """Acknowledged, and the service could not be asked for it, or not for long enough."""
+    """Acknowledged, and the service could not be asked for it at the end, or was asked too soon."""
 
 
 FAULTS = frozenset({Outcome.MISSING, Outcome.ALTERED, Outcome.DOUBLED})
@@ -112,12 +112,12 @@ def _outcome(
         return Outcome.REFUSED
     if one.answer is Answer.NONE:
         return Outcome.UNANSWERED
-    seen = one.readable_after is not None
-    if asked and not rows:
-        # Seen once and gone is a loss, however short the wait was.
-        return Outcome.MISSING if waited or seen else Outcome.UNREAD
-    if not seen and not rows:
+    # Also of what was seen before: it may have vanished since.
+    if not asked:
         return Outcome.UNREAD
+    if not rows:
+        vanished = one.readable_after is not None
+        return Outcome.MISSING if waited or vanished else Outcome.UNREAD
     prompt = one.readable_after is not None and one.readable_after <= late_after
     return Outcome.READABLE if prompt else Outcome.LATE
 

@@ -6,12 +6,10 @@ from typing import Final
 import structlog
 
 from app import metrics
-from app.canary.address import own_url
 from app.canary.client import Service, ServiceUnreachable
 from app.canary.findings import Finding, Plan
 from app.canary.probe import Probe
 from app.canary.verdict import Outcome
-from app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -20,11 +18,14 @@ RETRY_SECONDS: Final = 10.0
 
 
 class CanaryWorker:
-    """Sends chains to the service it runs in, for as long as that runs."""
+    """Sends chains to the service it runs in, for as long as that runs.
 
-    def __init__(self, settings: Settings) -> None:
-        self._url = own_url(settings.host, settings.port)
-        self._plan = Plan(rate=settings.canary_rate)
+    By HTTP and not by a call inside: what senders and readers meet is what is watched.
+    """
+
+    def __init__(self, url: str, plan: Plan) -> None:
+        self._url = url
+        self._plan = plan
 
     async def run(self) -> None:
         """Until cancelled; whatever goes wrong is logged and counted, and it begins again."""
