@@ -1,6 +1,7 @@
 """Where a service is reached that listens on an address of its settings. Pure."""
 
 import ipaddress
+import re
 
 
 def own_url(host: str, port: int) -> str:
@@ -12,3 +13,8 @@ def own_url(host: str, port: int) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         return f"http://[{'::1' if address.is_unspecified else address}]:{port}"
     return f"http://{'127.0.0.1' if address.is_unspecified else address}:{port}"
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    return re.sub(r"//[^/@]*@", "//", url)

@@ -6,6 +6,7 @@ from typing import Final, Self
 import httpx
 import msgspec
 
+from app.canary.address import without_password
 from app.canary.chains import Parcel
 from app.canary.verdict import Answer, Row
 from app.errors import AppError
@@ -14,9 +15,10 @@ ATTEMPTS: Final = 4
 LONGEST_PAUSE_SECONDS: Final = 5.0
 SHORTEST_PAUSE_SECONDS: Final = 0.2
 REQUEST_SECONDS: Final = 10.0
-SENDING_SECONDS: Final = 30.0
-"""All attempts of one parcel together, with the wait for a connection."""
+EXCHANGE_SECONDS: Final = 30.0
+"""All attempts of one parcel together, or one reading, with the wait for a connection."""
 MOST_CONNECTIONS: Final = 64
+LAST_PORT: Final = 65_535
 _AGAIN: Final = frozenset({429, 500, 502, 503, 504})
 
 
@@ -47,14 +49,25 @@ class Service:
     """A running ProdSentinel, known by its address alone."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        # No proxy of the environment stands between the canary and what it watches.
+        """Raises `ServiceUnreachable` when the address is none."""
+        self._name = without_password(url)
         self._http = httpx.AsyncClient(
-            base_url=self.url,
+            base_url=self._read_url(url),
             timeout=httpx.Timeout(REQUEST_SECONDS, pool=None),
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS),
+            # No proxy of the environment stands between the canary and what it watches.
             trust_env=False,
         )
+
+    def _read_url(self, text: str) -> httpx.URL:
+        try:
+            url = httpx.URL(text)
+        except httpx.InvalidURL as error:
+            raise ServiceUnreachable(f"{self._name} is no URL: {error}") from error
+        # httpx would hear of this from the operating system only.
+        if (url.port or 0) > LAST_PORT:
+            raise ServiceUnreachable(f"{self._name} is no URL: its port is above {LAST_PORT}")
+        return url
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,19 +79,19 @@ class Service:
         """Raises `ServiceUnreachable` when nothing answers, or something else does."""
         try:
             answer = await self._http.get("/ingest/health")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise ServiceUnreachable(f"{self.url} cannot be reached: {reason}") from error
+            raise ServiceUnreachable(f"{self._name} cannot be reached: {reason}") from error
         if answer.status_code not in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE):
             raise ServiceUnreachable(
-                f"{self.url} is no ProdSentinel: /ingest/health answers {answer.status_code}"
+                f"{self._name} is no ProdSentinel: /ingest/health answers {answer.status_code}"
             )
 
     async def send(self, parcel: Parcel) -> Acknowledged:
         """Send it, again when told to come again; what was said to it in the end."""
         answers = (Answer.NONE,) * len(parcel.records)
         try:
-            async with asyncio.timeout(SENDING_SECONDS):
+            async with asyncio.timeout(EXCHANGE_SECONDS):
                 for attempt in range(ATTEMPTS):
                     found, pause = await self._send_once(parcel)
                     if found.answers[0] is not Answer.NONE:
@@ -111,13 +124,14 @@ class Service:
     async def read(self, correlation_id: str) -> tuple[Row, ...] | None:
         """The rows of a chain; none when there is no such chain; None when nobody could say."""
         try:
-            answer = await self._http.get(f"/api/chains/{correlation_id}")
+            async with asyncio.timeout(EXCHANGE_SECONDS):
+                answer = await self._http.get(f"/api/chains/{correlation_id}")
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return ()
             if answer.status_code != httpx.codes.OK:
                 return None
             return msgspec.json.decode(answer.content, type=_Chain).records
-        except (httpx.HTTPError, msgspec.MsgspecError):
+        except (TimeoutError, httpx.HTTPError, msgspec.MsgspecError):
             return None
 
 

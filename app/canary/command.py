@@ -1,6 +1,7 @@
 """`prodsentinel canary`: writes known chains to a running service and reads them back."""
 
 import asyncio
+import math
 import os
 import signal
 from typing import Any, Final
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.canary.address import own_url
+from app.canary.address import own_url, without_password
 from app.canary.findings import Finding, Plan
 from app.canary.tally import Tally
 from app.canary.verdict import FAULTS, Outcome
@@ -22,7 +23,23 @@ FAULTY: Final = 1
 NOT_RUN: Final = 2
 STOP_SECONDS: Final = 5.0
 
-_POSITIVE = click.FloatRange(min=0, min_open=True, max=86_400)
+
+class _Positive(click.FloatRange):
+    """A number above zero; NaN, which is neither above nor below any bound, is none."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(min=0, min_open=True, max=most)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("it should be a number", param, ctx)
+        return number
+
+
+_SECONDS = _Positive(86_400)
 
 
 @click.command("canary")
@@ -33,24 +50,24 @@ _POSITIVE = click.FloatRange(min=0, min_open=True, max=86_400)
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True, max=1000),
+    type=_Positive(1000),
     default=10.0,
     show_default=True,
     help="Chains a second.",
 )
 @click.option(
-    "--for", "seconds", type=_POSITIVE, default=60.0, show_default=True, help="Seconds of sending."
+    "--for", "seconds", type=_SECONDS, default=60.0, show_default=True, help="Seconds of sending."
 )
 @click.option(
     "--late-after",
-    type=_POSITIVE,
+    type=_SECONDS,
     default=5.0,
     show_default=True,
     help="Seconds after its 202 from which a record is late.",
 )
 @click.option(
     "--wait",
-    type=_POSITIVE,
+    type=_SECONDS,
     default=30.0,
     show_default=True,
     help="Seconds after its 202 from which a record is missing.",
@@ -85,7 +102,7 @@ def canary(
         interrupted = asyncio.run(_run(url, plan, tally))
     except KeyboardInterrupt:  # the second one: no more looking
         interrupted = True
-    report = {"url": url, "interrupted": interrupted, **tally.report()}
+    report = {"url": without_password(url), "interrupted": interrupted, **tally.report()}
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from app.canary.chains import KnownChain, Parcel, known_chain
+from app.canary.chains import KnownChain, KnownRecord, Parcel, known_chain
 from app.canary.client import Service
 from app.canary.findings import Finding, Plan
 from app.canary.verdict import Answer, Delivery, Row, judge
@@ -41,6 +41,11 @@ class _Followed:
             since = self.acknowledged_at.get(row.record_id)
             if since is not None:
                 self.readable_after.setdefault(row.record_id, at - since)
+
+    def last_acknowledged(self, records: tuple[KnownRecord, ...]) -> float | None:
+        """When the last of these was; None when none was."""
+        moments = (self.acknowledged_at.get(record.record_id) for record in records)
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def owed(self, parcel: Parcel) -> bool:
         """Whether one of its records was accepted and has not been seen."""
@@ -105,10 +110,10 @@ class Probe:
     async def _follow(self, chain: KnownChain) -> None:
         """Deliver a chain, look for it at once, and look again when the wait is over."""
         followed = _Followed(chain)
-        deadline = _now() + self._plan.wait
         async with asyncio.TaskGroup() as delivering:
             for parcel in chain.parcels:
                 delivering.create_task(self._deliver(followed, parcel))
+        deadline = (followed.last_acknowledged(chain.records) or _now()) + self._plan.wait
         # What was readable may vanish, and what was resent may be doubled later. A run that has
         # nothing left to send looks at once.
         await _pause(self._all_sent, deadline - _now())
@@ -142,7 +147,8 @@ class Probe:
             followed.acknowledged_after.append(said.seconds)
 
     async def _until_seen(self, followed: _Followed, parcel: Parcel) -> None:
-        deadline = _now() + self._plan.wait
+        acknowledged_at = followed.last_acknowledged(parcel.records)
+        deadline = (acknowledged_at or 0) + self._plan.wait
         pause = FIRST_PAUSE_SECONDS
         while followed.owed(parcel):
             await self._look(followed)

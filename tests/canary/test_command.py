@@ -14,8 +14,10 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner
 from sqlalchemy.engine import make_url
 
+from app.canary.command import canary
 from app.database import asyncpg_dsn
 from app.embedded import EmbeddedServer
 from scripts.stack import ROOT, Stack, free_ports
@@ -260,11 +262,22 @@ async def test_where_nobody_listens_is_one_line() -> None:
     assert len(done.errors.splitlines()) == 1
 
 
-async def test_an_address_that_is_none_is_one_line() -> None:
-    done = await end(await start("logs.example:8000"))
+@pytest.mark.parametrize(
+    "url", ["logs.example:8000", "http://[", "http://me:hunter2@127.0.0.1:99999999"]
+)
+async def test_an_address_that_is_none_is_one_line_without_its_password(url: str) -> None:
+    done = await end(await start(url))
 
     assert done.code == 2
     assert len(done.errors.splitlines()) == 1, done.errors
+    assert "hunter2" not in done.errors
+
+
+async def test_what_is_no_number_is_no_rate() -> None:
+    done = CliRunner().invoke(canary, ["--rate", "nan"])
+
+    assert done.exit_code == 2
+    assert "it should be a number" in done.output
 
 
 async def test_what_is_no_prodsentinel_is_said_so(tmp_path: Path) -> None:
