@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from app import __version__
+from app.canary.command import canary
 from app.catalogue.command import catalogue, match
 from app.catalogue.stored_command import import_documents, list_entries
 from app.database import is_unavailable
@@ -49,6 +50,7 @@ def main() -> None:
 main.add_command(signature)
 main.add_command(match)
 main.add_command(catalogue)
+main.add_command(canary)
 catalogue.add_command(import_documents)
 catalogue.add_command(list_entries)
 

@@ -12,6 +12,7 @@ AppError
 ├── UnsupportedBody         (receive)
 ├── InvalidCursor           (query)
 ├── NotAMatch               (catalogue)
+├── ServiceUnreachable      (canary)
 └── NotFound
     ├── UnknownChain        (query)
     ├── UnknownIncident     (query)

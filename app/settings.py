@@ -136,6 +136,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
         str,
         Meta(description="More directories of catalogue documents (*.md), separated by ':'."),
     ] = ""
+    canary_rate: Annotated[
+        float,
+        Meta(
+            description="Chains a second that the service writes to itself and reads back, "
+            "told as metrics; 0: none.",
+            ge=0,
+            le=50,
+        ),
+    ] = 0.0
 
     def __post_init__(self) -> None:
         if self.database_url:

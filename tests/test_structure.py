@@ -12,6 +12,8 @@ APP = Path(__file__).resolve().parent.parent / "app"
 ROOMS = (
     "receive", "normalise", "signatures", "store", "catalogue", "correlate", "incidents", "query",
 )  # fmt: skip
+CLIENTS = ("canary",)
+"""Rooms that know the service by its HTTP address alone."""
 GROUND = {"database", "errors", "metrics", "settings", "shapes"}
 """What stands below the rooms; it imports none of them."""
 
@@ -52,13 +54,19 @@ def test_a_room_imports_only_rooms_before_it(room: str) -> None:
         assert rooms_imported(path) <= allowed, path
 
 
+@pytest.mark.parametrize("room", CLIENTS)
+def test_a_client_imports_no_room_of_the_service(room: str) -> None:
+    for path in (APP / room).rglob("*.py"):
+        assert rooms_imported(path) <= {room, *GROUND}, path
+
+
 def test_what_stands_below_the_rooms_imports_none_of_them() -> None:
     for name in GROUND:
         assert rooms_imported(APP / f"{name}.py") <= GROUND
 
 
 def test_every_room_is_in_the_list() -> None:
-    assert {path.parent.name for path in APP.glob("*/__init__.py")} == set(ROOMS)
+    assert {path.parent.name for path in APP.glob("*/__init__.py")} == {*ROOMS, *CLIENTS}
 
 
 def test_fake_services_know_nothing_of_the_app() -> None:

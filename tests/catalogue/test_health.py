@@ -56,3 +56,10 @@ async def test_too_few_healthy_chains_say_nothing(database: Database) -> None:
     await store_healthy_chains(database, "order paid", 20)
 
     assert await quarantined_after_check(database) == (False, 20)
+
+
+async def test_the_canarys_chains_do_not_count_as_healthy_ones(database: Database) -> None:
+    await store_healthy_chains(database, "order paid", 3)
+    await store_healthy_chains(database, "canary sings", 500)
+
+    assert await quarantined_after_check(database) == (False, 3)
