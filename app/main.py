@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> Litestar:
         await _prepare(upkeep)
         workers = [
             asyncio.create_task(committer.run(), name="committer"),
+            asyncio.create_task(accept.idle_watch.run(), name="idle watch"),
             asyncio.create_task(outage.run(), name="outage"),
             asyncio.create_task(digest.run(), name="digest"),
             asyncio.create_task(upkeep.run(), name="upkeep"),
@@ -82,7 +83,7 @@ def create_app(settings: Settings) -> Litestar:
     ingest = Router(
         path="/ingest",
         route_handlers=[ingest_logs],
-        middleware=[straight_ingest(accept, idle_seconds=settings.body_timeout_seconds)],
+        middleware=[straight_ingest(accept)],
     )
     measured = Router(
         path="/",

@@ -5,8 +5,8 @@ what storing a record does. A request without parameters needs none of it; one t
 the usual way. Both are measured here, and echo the correlation ID.
 """
 
+import os
 import time
-import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,7 +25,7 @@ from app.receive.handlers import delivery_of
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def straight_ingest(accept: Accept, *, idle_seconds: float) -> Callable[[ASGIApp], ASGIApp]:
+def straight_ingest(accept: Accept) -> Callable[[ASGIApp], ASGIApp]:
     """Middleware for the one handler `ingestLogs`.
 
     A function: Litestar copies what it registers, with all that an object would refer to.
@@ -38,7 +38,7 @@ def straight_ingest(accept: Accept, *, idle_seconds: float) -> Callable[[ASGIApp
                 await app(scope, receive, way_back.send)
                 return
             try:
-                receipt = await accept(delivery_of(scope, receive, idle_seconds=idle_seconds))
+                receipt = await accept(delivery_of(scope, receive))
             except AppError as error:
                 await _tell_problem(error, scope, receive, way_back.send)
             else:
@@ -73,7 +73,7 @@ class _WayBack:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             sent = next((v for n, v in self._scope["headers"] if n == b"x-correlation-id"), b"")
-            echoed = safe_token(sent.decode("latin-1")) or uuid.uuid4().hex
+            echoed = safe_token(sent.decode("latin-1")) or os.urandom(16).hex()
             message["headers"] = [*message["headers"], (b"x-correlation-id", echoed.encode())]
             metrics.INGEST_REQUESTS.labels(status=str(int(message["status"]))).inc()
             metrics.INGEST_SECONDS.observe(time.perf_counter() - self._started)

@@ -3,7 +3,6 @@
 Bytes are those of bodies before decoding into records, which take some six times as much.
 """
 
-from collections import Counter
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,7 +28,7 @@ class Admission:
         self._share = capacity // 2
         """Of one sender: however noisy it is, the others find room."""
         self._held = 0
-        self._by_sender: Counter[str] = Counter()
+        self._by_sender: dict[str, int] = {}
 
     def admit(self, size: int) -> "Ticket":
         """Room for a request of so many bytes. Raises `Overloaded`."""
@@ -51,23 +50,23 @@ class Admission:
         if self._held + size > self._capacity and self._held > held_already:
             raise Overloaded
         self._held += size
-        self._by_sender[sender] += size
+        self._by_sender[sender] = self._by_sender.get(sender, 0) + size
 
     def give(self, sender: str, size: int) -> None:
         self._held -= size
-        self._by_sender[sender] -= size
-        if not self._by_sender[sender]:
-            del self._by_sender[sender]
+        left = self._by_sender.pop(sender) - size
+        if left:
+            self._by_sender[sender] = left
 
     def rename(self, sender: str, size: int) -> None:
-        others = self._by_sender[sender]
+        others = self._by_sender.get(sender, 0)
         if others and others + size > self._share:
             raise SenderOverLimit(
                 f"{sender!r} has more in flight than its share; send again shortly"
             )
         self.give(UNNAMED, size)
-        self._by_sender[sender] += size
         self._held += size
+        self._by_sender[sender] = others + size
 
 
 class Ticket:

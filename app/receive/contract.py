@@ -1,8 +1,8 @@
 """What the receive room promises to senders, and what it needs from the rooms behind it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -15,7 +15,8 @@ Shed = Literal["", "debug", "info", "warning"]
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it arrives: what its head says, and its body still to come."""
 
-    chunks: AsyncIterator[bytes]
+    receive: Callable[[], Awaitable[Any]]
+    """The server's, as ASGI 3 has it."""
     received_at: datetime
     length: int | None = None
     """Of the body as sent; None when it comes in chunks."""

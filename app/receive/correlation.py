@@ -39,8 +39,9 @@ def correlation_of_request(headers: Mapping[bytes, str]) -> str | None:
 
     The names are those of ASGI: bytes in lower case.
     """
+    traceparent = headers.get(b"traceparent")
     return (
-        trace_id_of(headers.get(b"traceparent", ""))
+        (traceparent and trace_id_of(traceparent))
         or safe_token(headers.get(b"x-correlation-id"))
         or safe_token(headers.get(b"x-request-id"))
     )

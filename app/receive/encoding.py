@@ -106,6 +106,12 @@ def decoder(encoding: str) -> Decoder:
     return known()
 
 
+def check_size(size: int, limit: int) -> None:
+    """Raises `BodyTooLarge`."""
+    if size > limit:
+        raise BodyTooLarge(f"the body is larger than {limit:,} bytes; send smaller batches")
+
+
 async def decoded(
     chunks: AsyncIterator[bytes], encoding: str, *, limit: int
 ) -> AsyncIterator[bytes]:
@@ -119,10 +125,7 @@ async def decoded(
         async for chunk in chunks:
             for piece in undo.feed(chunk):
                 size += len(piece)
-                if size > limit:
-                    raise BodyTooLarge(
-                        f"the body is larger than {limit:,} bytes; send smaller batches"
-                    )
+                check_size(size, limit)
                 yield piece
     except (zlib.error, zstandard.ZstdError) as error:
         raise UnreadableBody(f"the body is not readable as {encoding}: {error}") from error

@@ -22,8 +22,6 @@ from app.receive.contract import (
     Shed,
 )
 from app.receive.correlation import correlation_of_request
-from app.receive.reading import body_chunks
-from app.settings import Settings
 from app.shapes import problems
 
 _EXAMPLE: Final = {
@@ -116,27 +114,17 @@ class IngestOperation(Operation):
 async def ingest_logs(
     request: Request[Any, Any, Any],
     accept: NamedDependency[Accept],
-    settings: NamedDependency[Settings],
     commit: FromQuery[Commit] = "durable",
     shed: FromQuery[Shed] = "",
 ) -> Receipt:
     """Store log records. 202 means on disk; refused records are named by their index."""
-    return await accept(
-        delivery_of(
-            request.scope,
-            request.receive,
-            idle_seconds=settings.body_timeout_seconds,
-            commit=commit,
-            shed=shed,
-        )
-    )
+    return await accept(delivery_of(request.scope, request.receive, commit=commit, shed=shed))
 
 
 def delivery_of(
     scope: Scope,
     receive: Receive,
     *,
-    idle_seconds: float,
     commit: Commit = "durable",
     shed: Shed = "",
 ) -> Delivery:
@@ -144,7 +132,7 @@ def delivery_of(
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     length = headers.get(b"content-length", "")
     return Delivery(
-        chunks=body_chunks(receive, idle_seconds=idle_seconds),
+        receive=receive,
         received_at=datetime.now(UTC),
         length=int(length) if length.isdecimal() else None,
         content_type=headers.get(b"content-type", ""),

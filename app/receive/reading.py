@@ -1,14 +1,15 @@
 """A request as it arrives -> batches of raw records; what is held of it stays small."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from app.errors import AppError
-from app.receive.body import NOT_JSON, holds_lines, records_of_json, records_of_lines
-from app.receive.encoding import BodyTooLarge, UnreadableBody, decoded
+from app.receive.body import NOT_JSON, records_of_lines
+from app.receive.encoding import BodyTooLarge, UnreadableBody, check_size, decoded
 
 BLOCK_BYTES: Final = 64 * 1024
 """Lines are decoded so many bytes at a time: a millisecond's work, then others get their turn."""
@@ -31,32 +32,88 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Of an NDJSON body."""
     json_records: int
     """In a JSON array."""
-    idle_seconds: float
-    """Between two pieces of a body."""
 
 
-Receive = Callable[[], Any]
+Receive = Callable[[], Awaitable[Any]]
 
 
-async def body_chunks(receive: Receive, *, idle_seconds: float) -> AsyncIterator[bytes]:
-    """The body as the server hands it over (ASGI 3, `http.request`).
+class IdleWatch:
+    """Ends reads that wait too long: one look a second at all, and no timer for each."""
 
-    Raises `BodyTimedOut`, `SenderLeft`.
-    """
-    more = True
-    while more:
+    def __init__(self, *, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: dict[asyncio.Task[Any], float] = {}
+        self._ended: set[asyncio.Task[Any]] = set()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(min(1.0, self._seconds / 2))
+            last = time.monotonic() - self._seconds
+            for task, since in self._since.items():
+                if since < last:
+                    self._ended.add(task)
+                    task.cancel()
+
+    async def next_chunk(self, receive: Receive) -> tuple[bytes, bool]:
+        """What the server hands over (ASGI 3, `http.request`), and whether more will follow.
+
+        Raises `BodyTimedOut`, `SenderLeft`.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this runs in a request
+        self._since[task] = time.monotonic()
         try:
-            async with asyncio.timeout(idle_seconds):
-                message = await receive()
-        except TimeoutError as error:
+            message = await receive()
+        except asyncio.CancelledError as error:
+            if task not in self._ended:
+                raise
+            task.uncancel()
             raise BodyTimedOut(
-                f"nothing more of the body came for {idle_seconds:g} s; send it at once"
+                f"nothing more of the body came for {self._seconds:g} s; send it at once"
             ) from error
+        finally:
+            del self._since[task]
+            self._ended.discard(task)
         if message["type"] == "http.disconnect":
             raise SenderLeft
-        more = message.get("more_body", False)
-        if chunk := message.get("body"):
-            yield chunk
+        return message.get("body", b""), message.get("more_body", False)
+
+    async def chunks(self, receive: Receive) -> AsyncIterator[bytes]:
+        """The whole body, chunk by chunk. Raises `BodyTimedOut`, `SenderLeft`."""
+        more = True
+        while more:
+            chunk, more = await self.next_chunk(receive)
+            if chunk:
+                yield chunk
+
+
+async def whole_body(
+    watch: IdleWatch, receive: Receive, encoding: str, *, limit: int, hold: Callable[[int], None]
+) -> bytes:
+    """The body without its encoding; `hold` is told how much is gathered.
+
+    Raises `BodyTooLarge`, `UnsupportedBody`, `UnreadableBody`, `BodyTimedOut`, `SenderLeft`.
+    """
+    if encoding:
+        return await _joined(decoded(watch.chunks(receive), encoding, limit=limit), limit, hold)
+    chunk, more = await watch.next_chunk(receive)
+    check_size(len(chunk), limit)
+    if not more:  # as of nearly every request; a generator would cost more than the chunk
+        return chunk
+    rest = await _joined(watch.chunks(receive), limit - len(chunk), hold)
+    return chunk + rest
+
+
+async def _joined(pieces: AsyncIterator[bytes], limit: int, hold: Callable[[int], None]) -> bytes:
+    found: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        found.append(piece)
+        size += len(piece)
+        check_size(size, limit)
+        hold(size)
+    return b"".join(found)
 
 
 class RawBatch(NamedTuple):
@@ -66,26 +123,16 @@ class RawBatch(NamedTuple):
     size: int
 
 
-async def raw_batches(
-    chunks: AsyncIterator[bytes],
-    *,
-    content_type: str,
-    encoding: str,
-    limits: Limits,
-    hold: Callable[[int], None],
+async def line_batches(
+    chunks: AsyncIterator[bytes], encoding: str, limits: Limits
 ) -> AsyncIterator[RawBatch]:
-    """JSON at once, NDJSON block by block; `hold` is told the size of what is gathered.
+    """The records of an NDJSON body, block by block.
 
     Raises `UnreadableBody`, `UnsupportedBody`, `BodyTooLarge`, also in the middle.
     """
-    if not holds_lines(content_type):
-        body = await _whole(decoded(chunks, encoding, limit=limits.json_bytes), hold)
-        yield RawBatch(records_of_json(body, most=limits.json_records), len(body))
-        return
     pieces = decoded(chunks, encoding, limit=limits.stream_bytes)
     first = True
     async for block in line_blocks(pieces, longest=limits.json_bytes):
-        hold(len(block))
         records = records_of_lines(block)
         if first and records and all(record is NOT_JSON for record in records):
             raise UnreadableBody("the body is not NDJSON: no line is a JSON value")
@@ -93,16 +140,6 @@ async def raw_batches(
         yield RawBatch(records, len(block))
     if first:
         raise UnreadableBody("the body holds no line")
-
-
-async def _whole(pieces: AsyncIterator[bytes], hold: Callable[[int], None]) -> bytes:
-    found: list[bytes] = []
-    size = 0
-    async for piece in pieces:
-        found.append(piece)
-        size += len(piece)
-        hold(size)
-    return found[0] if len(found) == 1 else b"".join(found)
 
 
 async def line_blocks(pieces: AsyncIterator[bytes], *, longest: int) -> AsyncIterator[bytes]:

@@ -10,9 +10,9 @@ from app.normalise.normalise import normalise
 from app.normalise.record import Refused, Severity
 from app.normalise.repairs import Refusal
 from app.receive.admission import UNNAMED, Admission, Ticket
-from app.receive.body import NOT_JSON
+from app.receive.body import NOT_JSON, holds_lines, records_of_json
 from app.receive.contract import Delivery, PartlyAccepted, Receipt, Shed
-from app.receive.reading import Limits, RawBatch, raw_batches
+from app.receive.reading import IdleWatch, Limits, RawBatch, line_batches, whole_body
 from app.settings import Settings
 from app.store.batch import SignedRecord, signed
 from app.store.committer import Committer
@@ -46,14 +46,14 @@ class Ingest:
             json_bytes=settings.max_body_bytes,
             stream_bytes=settings.max_stream_bytes,
             json_records=settings.max_records,
-            idle_seconds=settings.body_timeout_seconds,
         )
+        self.idle_watch = IdleWatch(seconds=settings.body_timeout_seconds)
 
     async def __call__(self, delivery: Delivery) -> Receipt:
         with self._admission.admit(_held_by(delivery)) as ticket:
             shed = SHED[delivery.shed] if self._admission.is_strained else frozenset[Severity]()
             intake = _Intake(self._committer, ticket, delivery, shed)
-            return await intake.run(self._limits)
+            return await intake.run(self.idle_watch, self._limits)
 
 
 class _Intake:
@@ -75,17 +75,9 @@ class _Intake:
         self._unit_bytes = 0
         self._under_way: tuple[int, asyncio.Future[tuple[SignedRecord, ...]]] | None = None
 
-    async def run(self, limits: Limits) -> Receipt:
-        delivery = self._delivery
+    async def run(self, watch: IdleWatch, limits: Limits) -> Receipt:
         try:
-            async for batch in raw_batches(
-                delivery.chunks,
-                content_type=delivery.content_type,
-                encoding=delivery.encoding,
-                limits=limits,
-                hold=self._ticket.hold,
-            ):
-                await self._take(batch)
+            await self._read(watch, limits)
             await self._store_unit()
             await self._settle()
         except AppError as error:
@@ -98,10 +90,23 @@ class _Intake:
             self._tally.publish()
         return self._tally.receipt()
 
+    async def _read(self, watch: IdleWatch, limits: Limits) -> None:
+        receive, encoding = self._delivery.receive, self._delivery.encoding
+        if holds_lines(self._delivery.content_type):
+            async for batch in line_batches(watch.chunks(receive), encoding, limits):
+                self._ticket.hold(batch.size)
+                await self._take(batch)
+            return
+        body = await whole_body(
+            watch, receive, encoding, limit=limits.json_bytes, hold=self._ticket.hold
+        )
+        records = records_of_json(body, most=limits.json_records)
+        await self._take(RawBatch(records, len(body)))
+
     async def _take(self, batch: RawBatch) -> None:
-        for start in range(0, len(batch.records), SLICE):
-            if start:
-                await asyncio.sleep(0)
+        self._prepare(batch.records[:SLICE])
+        for start in range(SLICE, len(batch.records), SLICE):
+            await asyncio.sleep(0)
             self._prepare(batch.records[start : start + SLICE])
         self._unit_bytes += batch.size
         if len(self._unit) >= UNIT or self._unit_bytes >= UNIT_BYTES:

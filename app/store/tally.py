@@ -1,6 +1,5 @@
 """The account of one request: what was read is accepted, refused with a reason, or shed."""
 
-from collections import Counter
 from typing import Final
 
 import structlog
@@ -23,25 +22,30 @@ class Tally:
         self.accepted = 0
         self.shed = 0
         self._listed: list[Refused] = []
-        self._refused: Counter[str] = Counter()
+        self._refused: dict[str, int] = {}
 
     def refuse(self, refused: list[Refused]) -> None:
         if refused:
             self._listed += refused[: MOST_LISTED - len(self._listed)]
-            self._refused.update(one.reason for one in refused)
+            for one in refused:
+                self._refused[one.reason] = self._refused.get(one.reason, 0) + 1
+
+    def _all_refused(self) -> int:
+        return sum(self._refused.values())
 
     def publish(self) -> None:
         """Once, at the end: what has no other fate by then was given up with its request."""
-        given_up = self.read - self.accepted - self.shed - self._refused.total()
+        given_up = self.read - self.accepted - self.shed - self._all_refused()
         if given_up:
-            self._refused[Refusal.REQUEST_FAILED] += given_up
+            self._refused[Refusal.REQUEST_FAILED] = given_up
         metrics.RECORDS_RECEIVED.inc(self.read)
         metrics.RECORDS_ACCEPTED.inc(self.accepted)
-        metrics.RECORDS_SHED.inc(self.shed)
+        if self.shed:
+            metrics.RECORDS_SHED.inc(self.shed)
         for reason, count in self._refused.items():
             metrics.RECORDS_REFUSED.labels(reason=reason).inc(count)
         if self._refused:
-            log.warning("records_refused", count=self._refused.total(), reasons=dict(self._refused))
+            log.warning("records_refused", count=self._all_refused(), reasons=self._refused)
 
     def receipt(self) -> Receipt:
         return Receipt(
@@ -54,6 +58,6 @@ class Tally:
                 )
                 for one in sorted(self._listed, key=lambda one: one.index)
             ),
-            unlisted=self._refused.total() - len(self._listed),
+            unlisted=self._all_refused() - len(self._listed),
             shed=self.shed,
         )
