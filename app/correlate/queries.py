@@ -14,11 +14,17 @@ _TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('prodsentinel.diges
 # A chain that never falls silent is digested all the same after ten quiet times.
 _SETTLED = text("""
     SELECT correlation_id
-    FROM chain_marks
-    GROUP BY correlation_id
-    HAVING max(marked_at) <= now() - make_interval(secs => :quiet)
-        OR min(marked_at) <= now() - make_interval(secs => :quiet * 10)
-    ORDER BY min(marked_at)
+    FROM chain_marks AS mark
+    WHERE marked_at <= now() - make_interval(secs => :quiet)
+    AND (
+        marked_at <= now() - make_interval(secs => :quiet * 10)
+        OR NOT EXISTS (
+            SELECT FROM chain_marks AS newer
+            WHERE newer.correlation_id = mark.correlation_id
+            AND newer.marked_at > now() - make_interval(secs => :quiet)
+        )
+    )
+    ORDER BY marked_at
     LIMIT :limit
 """)
 
@@ -52,7 +58,7 @@ async def settled_chains(session: AsyncSession, *, quiet_seconds: float, limit: 
     if not (await session.execute(_TAKE_TURN)).scalar_one():
         return []
     rows = await session.execute(_SETTLED, {"quiet": quiet_seconds, "limit": limit})
-    return list(rows.scalars())
+    return list(dict.fromkeys(rows.scalars()))
 
 
 async def take_marks(session: AsyncSession, chains: Sequence[str]) -> None:

@@ -27,7 +27,7 @@ from app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-CHAINS_A_ROUND: Final = 200
+CHAINS_A_ROUND: Final = 500
 GAUGE_SECONDS: Final = 5.0
 REFRESH_SECONDS: Final = 1.0
 
@@ -242,7 +242,7 @@ class Digest:
             self._gauge_due = time.monotonic() + GAUGE_SECONDS
             async with self._database.session() as session:
                 metrics.INCIDENTS_OPEN.set(await queries.count_unresolved(session))
-        return chains == CHAINS_A_ROUND or rematched > 0
+        return chains > 0 or rematched > 0
 
     async def _refresh(self) -> None:
         """Follow the catalogue: after an import, a verdict or a quarantine, all is matched anew."""

@@ -34,6 +34,12 @@ _EXTEND = text("""
     WHERE incident_id = :incident_id
 """)
 
+_DIGESTED_BEFORE = text("""
+    SELECT correlation_id, incident_id, root_signature_id, records
+    FROM incident_chains
+    WHERE correlation_id = ANY(CAST(:chains AS text[]))
+""")
+
 _SUBTRACT = text("""
     UPDATE incidents SET chains = chains - 1, records = records - :records
     WHERE incident_id = :incident_id
@@ -42,9 +48,7 @@ _SUBTRACT = text("""
 
 async def digested_before(session: AsyncSession, chains: Sequence[str]) -> dict[str, Any]:
     """What earlier digests found of these chains, by correlation ID."""
-    rows = await session.execute(
-        select(incident_chains).where(incident_chains.c.correlation_id.in_(chains))
-    )
+    rows = await session.execute(_DIGESTED_BEFORE, {"chains": list(chains)})
     return {row.correlation_id: row for row in rows}
 
 
