@@ -18,6 +18,7 @@ from app.database import is_unavailable
 from app.errors import AppError
 from app.settings import InvalidSetting, Settings, dotenv_directories, load_settings
 from app.signatures.command import signature
+from app.store.command import maintain_now
 
 USAGE_ERROR = 2
 
@@ -48,6 +49,7 @@ def main() -> None:
 
 main.add_command(signature)
 main.add_command(match)
+main.add_command(maintain_now)
 main.add_command(catalogue)
 catalogue.add_command(import_documents)
 catalogue.add_command(list_entries)

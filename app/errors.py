@@ -4,6 +4,7 @@ AppError
 ├── InvalidSetting          (settings)
 ├── DatabaseUnavailable     (database)
 ├── NotMigrated             (service)
+├── Unmigrated              (store)
 ├── UnreadableBody          (receive)
 ├── BodyTooLarge            (receive)
 ├── Overloaded              (store)
@@ -12,6 +13,7 @@ AppError
 ├── NotAMatch               (catalogue)
 └── NotFound
     ├── UnknownChain        (query)
+    ├── RecordsGone         (query)
     ├── UnknownIncident     (query)
     └── UnknownKnownIssue   (query)
 """

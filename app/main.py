@@ -24,6 +24,7 @@ from app.service import HealthCheck, Upkeep
 from app.settings import Settings
 from app.store.committer import Committer
 from app.store.ingest import Ingest
+from app.store.maintenance import Maintenance
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> Litestar:
     committer = Committer(database)
     digest = Digest(database, catalogue, settings)
     upkeep = Upkeep(database, catalogue, settings)
+    maintenance = Maintenance(settings)
     provided = {
         "settings": settings,
         "database": database,
@@ -51,6 +53,7 @@ def create_app(settings: Settings) -> Litestar:
             asyncio.create_task(committer.run(), name="committer"),
             asyncio.create_task(digest.run(), name="digest"),
             asyncio.create_task(upkeep.run(), name="upkeep"),
+            asyncio.create_task(maintenance.run(), name="maintenance"),
         ]
         try:
             yield
