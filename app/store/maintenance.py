@@ -24,6 +24,7 @@ from app.store import queries, retention
 from app.store.partitions import (
     PATIENT,
     Partition,
+    Patience,
     days_to_hold,
     make_days,
     partition_name,
@@ -45,9 +46,10 @@ YEAR: Final = timedelta(days=366)
 _SERVER_SETTINGS: Final = {
     "application_name": "prodsentinel maintenance",
     "timezone": "UTC",
-    # Building an index of a large day takes minutes, and first waits for older transactions.
+    # Building an index of a large day takes minutes, and in between waits for older transactions:
+    # for one left open it must not wait for ever.
     "statement_timeout": "2h",
-    "lock_timeout": "0",
+    "lock_timeout": "10min",
     "maintenance_work_mem": "128MB",
     # One core is enough: the others belong to whoever writes and asks.
     "max_parallel_maintenance_workers": "0",
@@ -97,10 +99,12 @@ class Report(msgspec.Struct, kw_only=True):
     """More is stored than PRODSENTINEL_RETENTION_BYTES, with nothing more that may be dropped."""
 
 
-async def maintain(settings: Settings, *, now: datetime, dry_run: bool = False) -> Report:
+async def maintain(
+    settings: Settings, *, now: datetime, dry_run: bool = False, patience: Patience = PATIENT
+) -> Report:
     """One round. Raises `DatabaseUnavailable`, `Unmigrated`."""
     async with _own_connection(settings) as driver:
-        round_ = _Round(driver, settings, now)
+        round_ = _Round(driver, settings, now, patience)
         if dry_run:
             return await round_.foresee()
         if await driver.fetchval(queries.TAKE_MAINTENANCE_LOCK):
@@ -136,7 +140,8 @@ async def _own_connection(settings: Settings) -> AsyncIterator[Any]:
 class _Round:
     """The steps of one round over its connection."""
 
-    def __init__(self, driver: Any, settings: Settings, now: datetime) -> None:
+    def __init__(self, driver: Any, settings: Settings, now: datetime, patience: Patience) -> None:
+        self._patience = patience
         self._driver = driver
         self._settings = settings
         self._now = now
@@ -202,7 +207,7 @@ class _Round:
 
     async def _make(self, before: Survey, report: Report) -> None:
         days = await self._days_missing(before)
-        made = await make_days(self._driver, days, PATIENT)
+        made = await make_days(self._driver, days, self._patience)
         report.made = [one.name for one in made]
         report.rows_moved = sum(one.moved for one in made)
         report.left += [partition_name(d) for d in days if partition_name(d) not in report.made]
@@ -237,7 +242,7 @@ class _Round:
 
     async def _drop(self, report: Report) -> None:
         for partition in self._expired(await self._partitions()):
-            if await retention.drop(self._driver, partition):
+            if await retention.drop(self._driver, partition, tries=self._patience.lock_tries):
                 metrics.PARTITIONS_DROPPED.labels(reason=partition.reason).inc()
                 report.dropped.append(partition)
             else:

@@ -104,7 +104,9 @@ COPY_FROM_DEFAULT: Final = """
     SELECT * FROM log_records_default WHERE occurred_at >= $1 AND occurred_at < $2
 """
 # Without the lock a row could reach the default partition between the move and the attaching.
+# What is done under it ends in time or not at all: whoever reads all days waits meanwhile.
 LOCK_DEFAULT: Final = """
+    SET LOCAL statement_timeout = '5s';
     SET LOCAL lock_timeout = '{lock_ms}ms';
     LOCK TABLE log_records IN SHARE UPDATE EXCLUSIVE MODE;
     LOCK TABLE log_records_default IN ACCESS EXCLUSIVE MODE
@@ -182,11 +184,16 @@ DELETE_OLD_ARRIVALS: Final = """
         = (found.correlation_id, found.occurred_at, found.record_id)
 """
 
+# Lateral: a NOT EXISTS may be planned as a hash join, which reads every record there is.
 _CHAINS_WITHOUT_RECORDS: Final = """
-    SELECT correlation_id FROM failing_chains
-    WHERE first_marked_at < $1 AND NOT EXISTS (
-        SELECT FROM log_records WHERE log_records.correlation_id = failing_chains.correlation_id
-    )
+    SELECT chain.correlation_id
+    FROM failing_chains AS chain
+    LEFT JOIN LATERAL (
+        SELECT true AS found FROM log_records
+        WHERE log_records.correlation_id = chain.correlation_id
+        LIMIT 1
+    ) AS record ON true
+    WHERE first_marked_at < $1 AND found IS NULL
     LIMIT $2
 """
 COUNT_CHAINS_WITHOUT_RECORDS: Final = f"SELECT count(*) FROM ({_CHAINS_WITHOUT_RECORDS}) AS counted"  # noqa: S608 - a constant of this file

@@ -52,10 +52,10 @@ def expired(
     return tuple(found)
 
 
-async def drop(driver: Any, partition: Expired) -> bool:
+async def drop(driver: Any, partition: Expired, *, tries: int) -> bool:
     """Whether it could be detached now; the files of a detached one go without any lock."""
     statements = queries.DETACH_PARTITION.format(lock_ms=LOCK_MS, name=partition.name)
-    if not await patiently(driver, statements):
+    if not await patiently(driver, statements, tries=tries):
         return False
     await drop_detached(driver)
     return True
@@ -76,23 +76,26 @@ def oldest_arrival(now: datetime, *, keep_days: int) -> datetime | None:
     return now - timedelta(days=keep_days) if keep_days else None
 
 
-async def delete_old_arrivals(driver: Any, before: datetime | None) -> int:
+async def delete_old_arrivals(
+    driver: Any, before: datetime | None, *, rows: int = BATCH_ROWS
+) -> int:
+    """In transactions of so many rows, and no more than a round's worth of them."""
     if before is None:
         return 0
-    return await _in_batches(driver, queries.DELETE_OLD_ARRIVALS, before)
+    return await _in_batches(driver, queries.DELETE_OLD_ARRIVALS, before, rows)
 
 
 async def forget_chains(driver: Any, before: datetime) -> int:
     """Failing chains that were marked before this time and of which no record is left."""
-    return await _in_batches(driver, queries.FORGET_CHAINS, before)
+    return await _in_batches(driver, queries.FORGET_CHAINS, before, BATCH_ROWS)
 
 
-async def _in_batches(driver: Any, statement: str, before: datetime) -> int:
+async def _in_batches(driver: Any, statement: str, before: datetime, rows: int) -> int:
     total = 0
     for _ in range(MOST_BATCHES):
-        done = counted(await driver.execute(statement, before, BATCH_ROWS))
+        done = counted(await driver.execute(statement, before, rows))
         total += done
-        if done < BATCH_ROWS:
+        if done < rows:
             break
     return total
 

@@ -14,8 +14,9 @@ from app.settings import Settings
 from app.store import queries, retention
 from app.store.ingest import prepare
 from app.store.maintenance import CROWDED_RECORDS, Report, Unmigrated, maintain
-from app.store.partitions import PATIENT, make_days, make_partitions, partition_name
+from app.store.partitions import PATIENT, Patience, make_days, make_partitions, partition_name
 from app.store.writer import write_batch
+from tests.store.test_maintain_command import wait_until
 from tests.store.test_writer import batch_of, count
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +52,15 @@ async def with_days(connection: asyncpg.Connection, *numbers: int, records: int 
 async def daily(connection: asyncpg.Connection) -> list[str]:
     rows = await connection.fetch(queries.EXISTING_PARTITIONS)
     return sorted(row["relname"] for row in rows if row["relname"] != "log_records_default")
+
+
+async def everything(connection: asyncpg.Connection) -> list[Any]:
+    return [
+        await daily(connection),
+        await count(connection),
+        await count(connection, "failing_chains"),
+        await connection.fetchval("SELECT count(*) FROM pg_index"),
+    ]
 
 
 def with_retention(settings: Settings, *, days: int = 0, most: int = 0) -> Settings:
@@ -182,13 +192,11 @@ async def test_far_clocks_are_kept_as_long_as_others_counted_from_their_arrival(
     assert REGISTRY.get_sample_value("prodsentinel_default_partition_records") == 8
 
 
-async def test_old_arrivals_are_deleted_in_batches(
-    connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "BATCH_ROWS", 10)
+async def test_old_arrivals_are_deleted_in_batches(connection: asyncpg.Connection) -> None:
     await fill(connection, datetime(1970, 1, 1, tzinfo=UTC), 25)
 
-    deleted = await retention.delete_old_arrivals(connection, NOW + timedelta(seconds=1))
+    later = NOW + timedelta(seconds=1)
+    deleted = await retention.delete_old_arrivals(connection, later, rows=10)
 
     assert deleted == 25
 
@@ -286,7 +294,7 @@ async def test_a_process_that_died_before_dropping_what_it_detached_is_finished(
 async def hold_a_read(database_url: str, seconds: float, started: asyncio.Event) -> None:
     reader = await asyncpg.connect(asyncpg_dsn(database_url))
     async with reader.transaction():
-        await reader.fetchval("SELECT count(*) FROM log_records")
+        await reader.execute("SELECT count(*) FROM log_records")
         started.set()
         await asyncio.sleep(seconds)
     await reader.close()
@@ -329,16 +337,16 @@ async def test_writers_go_on_while_a_long_read_keeps_a_partition_from_being_drop
 
 
 async def test_a_partition_that_stays_busy_is_left_for_the_next_round(
-    settings: Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, connection: asyncpg.Connection
 ) -> None:
-    monkeypatch.setattr("app.store.partitions.LOCK_PAUSE_SECONDS", 0.001)
+    once = Patience(seconds=5, lock_tries=1)
     await with_days(connection, 40)
     reader = await asyncpg.connect(asyncpg_dsn(settings.database_url))
     reading = reader.transaction()
     await reading.start()
-    await reader.fetchval("SELECT count(*) FROM log_records")
+    await reader.execute("SELECT count(*) FROM log_records")
 
-    busy = await maintain(with_retention(settings, days=30), now=NOW)
+    busy = await maintain(settings, now=NOW, patience=once)
     await reading.rollback()
     await reader.close()
     free = await maintain(settings, now=NOW)
@@ -346,6 +354,13 @@ async def test_a_partition_that_stays_busy_is_left_for_the_next_round(
     assert "log_records_20261011" in busy.left
     assert busy.dropped == []
     assert [one.name for one in free.dropped] == ["log_records_20261011"]
+
+
+_WAITS_FOR_DEFAULT = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks WHERE relation = 'log_records_default'::regclass AND NOT granted
+    )
+"""
 
 
 async def test_a_record_deleted_while_its_partition_is_made_does_not_come_back(
@@ -358,13 +373,13 @@ async def test_a_record_deleted_while_its_partition_is_made_does_not_come_back(
     await forgetter.execute("DELETE FROM log_records WHERE correlation_id = 'c7'")
 
     making = asyncio.create_task(maintain(settings, now=NOW))
-    await asyncio.sleep(1)
+    await wait_until(connection, _WAITS_FOR_DEFAULT)
     await forgetting.commit()
     await forgetter.close()
     first = await making
     await maintain(settings, now=NOW)
 
-    assert "log_records_20261120" in first.left
+    assert first.left == ["log_records_20261120"]
     assert await count(connection, "log_records_20261120") == 49
     assert await count(connection) == 49
 
