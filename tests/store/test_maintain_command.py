@@ -44,7 +44,7 @@ def environment(database_url: str) -> dict[str, str]:
 def maintain(database_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments),
-        check=False, capture_output=True, text=True, timeout=60, cwd=ROOT,
+        check=False, capture_output=True, text=True, timeout=120, cwd=ROOT,
         env=environment(database_url),
     )  # fmt: skip
 

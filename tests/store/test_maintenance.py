@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.database import DatabaseUnavailable, asyncpg_dsn
+from app.migrate import check_drift
 from app.normalise.context import Context
 from app.settings import Settings
 from app.store import queries, retention
@@ -366,6 +367,7 @@ _WAITS_FOR_DEFAULT = """
 async def test_a_record_deleted_while_its_partition_is_made_does_not_come_back(
     connection: asyncpg.Connection, settings: Settings
 ) -> None:
+    await make_days(connection, days_ago(1), PATIENT)
     await fill(connection, NOW, 50)
     forgetter = await asyncpg.connect(asyncpg_dsn(settings.database_url))
     forgetting = forgetter.transaction()
@@ -401,6 +403,14 @@ async def test_new_partitions_adopt_indexes_made_before_the_lock(
     assert adopted == 3
     assert constraints == []
     assert partition_name(TODAY) == "log_records_20261120"
+
+
+async def test_partitions_and_their_indexes_are_no_drift(settings: Settings) -> None:
+    report = await maintain(settings, now=NOW)
+
+    await asyncio.to_thread(check_drift, settings.database_url)
+
+    assert report.indexed
 
 
 async def test_a_database_that_is_away_or_not_migrated_is_named(settings: Settings) -> None:
