@@ -19,6 +19,7 @@ from app.database import is_unavailable
 from app.errors import AppError
 from app.settings import InvalidSetting, Settings, dotenv_directories, load_settings
 from app.signatures.command import signature
+from app.store.command import maintain_now
 
 USAGE_ERROR = 2
 
@@ -49,6 +50,7 @@ def main() -> None:
 
 main.add_command(signature)
 main.add_command(match)
+main.add_command(maintain_now)
 main.add_command(catalogue)
 main.add_command(canary)
 catalogue.add_command(import_documents)
@@ -97,7 +99,7 @@ def serve(*, migrate: bool) -> None:
         asyncio.run(require_migrated(settings))
         with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
             uvicorn.run(
-                create_app(settings),
+                create_app(settings, owns_process=True),
                 host=settings.host,
                 port=settings.port,
                 log_config=None,

@@ -4,6 +4,7 @@ AppError
 ├── InvalidSetting          (settings)
 ├── DatabaseUnavailable     (database)
 ├── NotMigrated             (service)
+├── Unmigrated              (store)
 ├── UnreadableBody          (receive)
 ├── BodyTooLarge            (receive)
 ├── Overloaded              (store)
@@ -15,6 +16,7 @@ AppError
 ├── ServiceUnreachable      (canary)
 └── NotFound
     ├── UnknownChain        (query)
+    ├── RecordsGone         (query)
     ├── UnknownIncident     (query)
     └── UnknownKnownIssue   (query)
 """

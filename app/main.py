@@ -23,10 +23,11 @@ from app.problems import problem_details
 from app.query.handlers import router as query_router
 from app.receive.admission import Admission
 from app.receive.handlers import health_router, ingest_logs
-from app.service import HealthCheck, Upkeep
+from app.service import HealthCheck, Upkeep, spare_the_collector
 from app.settings import Settings
 from app.store.committer import Committer
 from app.store.ingest import Ingest
+from app.store.maintenance import Maintenance
 from app.store.outage import Outage
 from app.store.spool import Spool
 from app.straight import straight_ingest
@@ -34,7 +35,7 @@ from app.straight import straight_ingest
 log = structlog.get_logger(__name__)
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
     """The ASGI application. `settings.database_url` must name a server; nothing is opened yet."""
     database = Database(settings.database_url, settings)
     catalogue = LiveCatalogue()
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> Litestar:
     digest = Digest(database, catalogue, settings)
     upkeep = Upkeep(database, catalogue, settings)
     accept = Ingest(committer, admission, settings)
+    maintenance = Maintenance(settings)
     provided = {
         "settings": settings,
         "database": database,
@@ -68,9 +70,12 @@ def create_app(settings: Settings) -> Litestar:
             asyncio.create_task(outage.run(), name="outage"),
             asyncio.create_task(digest.run(), name="digest"),
             asyncio.create_task(upkeep.run(), name="upkeep"),
+            asyncio.create_task(maintenance.run(), name="maintenance"),
         ]
         if settings.canary_rate:
             workers.append(asyncio.create_task(_watch(settings), name="canary"))
+        if owns_process:
+            workers.append(asyncio.create_task(spare_the_collector(upkeep.done_once)))
         try:
             yield
         finally:

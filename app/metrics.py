@@ -67,4 +67,26 @@ CANARY_LAST_SUCCESS = Gauge(
 CANARY_FAILURES = Counter(
     "prodsentinel_canary_failures", "Times the canary itself failed and began again."
 )
+PARTITIONS = Gauge("prodsentinel_partitions", "Partitions of the log records, the default one too.")
+OLDEST_PARTITION_DAYS = Gauge(
+    "prodsentinel_oldest_partition_days", "How many days ago the oldest partition's day was."
+)
+STORED_BYTES = Gauge("prodsentinel_stored_bytes", "Bytes of log records, with their indexes.")
+DEFAULT_PARTITION_RECORDS = Gauge(
+    "prodsentinel_default_partition_records",
+    "Log records outside of every daily partition (clocks far off), counted up to 100,000.",
+)
+TEXT_INDEXES_MISSING = Gauge(
+    "prodsentinel_text_indexes_missing", "Text indexes that closed partitions do not have yet."
+)
+PARTITIONS_DROPPED = Counter(
+    "prodsentinel_partitions_dropped", "Partitions dropped, by what they were over.", ["reason"]
+)
+MAINTENANCE_FAILURES = Counter(
+    "prodsentinel_maintenance_failures", "Rounds of maintenance that failed or left work undone."
+)
+MAINTENANCE_LAST_SUCCESS = Gauge(
+    "prodsentinel_maintenance_last_success_timestamp_seconds",
+    "When a round of maintenance of this process last ended well.",
+)
 DB_CONNECTIONS_USED = Gauge("db_connections_used", "Database connections in use.")

@@ -1,6 +1,7 @@
 """What one process runs beside its handlers: preparation, upkeep and health."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -69,6 +70,7 @@ class Upkeep:
         self._catalogue = catalogue
         self._settings = settings
         self._healthy: frozenset[str] = frozenset()
+        self.done_once = asyncio.Event()
 
     async def prepare(self) -> None:
         """What the first record needs. Raises `DatabaseUnavailable`, `NotMigrated`."""
@@ -92,6 +94,7 @@ class Upkeep:
             try:
                 await self.prepare()
                 await self._keep_catalogue(issues)
+                self.done_once.set()
             except (DatabaseUnavailable, NotMigrated) as error:
                 log.warning("upkeep_waits", reason=str(error))
                 pause = RETRY_SECONDS
@@ -116,6 +119,17 @@ class Upkeep:
                 changed=len(synced.changed),
                 retired=len(synced.retired),
             )
+
+
+async def spare_the_collector(started: asyncio.Event) -> None:
+    """What a start makes stays: the collector need not look at it with every few requests.
+
+    For a process that does nothing else: what is frozen is never collected.
+    """
+    await started.wait()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def read_catalogue(settings: Settings) -> tuple[KnownIssue, ...]:

@@ -128,6 +128,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
     partitions_ahead_days: Annotated[
         int, Meta(description="Daily partitions made ahead of today.", ge=1, le=60)
     ] = 3
+    retention_days: Annotated[
+        int,
+        Meta(description="Days that log records are kept; 0: for ever.", ge=0, le=36_500),
+    ] = 30
+    retention_bytes: Annotated[
+        int,
+        Meta(
+            description="Most bytes of log records, indexes included; "
+            "over it the oldest days go; 0: no cap.",
+            ge=0,
+        ),
+    ] = 0
     max_chain_records: Annotated[
         int,
         Meta(description="Most records of one chain that are read at once.", ge=100, le=1_000_000),

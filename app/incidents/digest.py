@@ -140,6 +140,11 @@ async def _extend_incidents(
     fresh: list[Digested] = []
     for item in digested:
         known = before.get(item.correlation_id)
+        first_left = item.chain.links[0].occurred_at
+        if known and first_left > known.last_at:
+            known = None  # all that it was made from is gone: these records tell something new
+        elif known and first_left > known.first_at:
+            continue  # what is left of a chain must not change what the whole of it told
         if known and known.root_signature_id == item.signature_id:
             homes[item.correlation_id] = known.incident_id
             await queries.extend_incident(session, known.incident_id, _late(item, known))
@@ -156,8 +161,12 @@ async def _extend_incidents(
         )
         homes |= {item.correlation_id: incident_id for item in chains}
         opened += [(incident_id, signature_id)] if is_new else []
-    rows = [_chain_row(item, homes[item.correlation_id]) for item in digested]
-    await queries.save_digested(session, rows)
+    if rows := [
+        _chain_row(item, homes[item.correlation_id])
+        for item in digested
+        if item.correlation_id in homes
+    ]:
+        await queries.save_digested(session, rows)
     return tuple(opened)
 
 

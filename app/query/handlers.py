@@ -47,6 +47,10 @@ class UnknownChain(NotFound):
     """No log record carries this correlation ID."""
 
 
+class RecordsGone(NotFound):
+    """The records of this chain are gone: they were older than what is kept."""
+
+
 class UnknownIncident(NotFound):
     """No incident has this ID."""
 
@@ -92,7 +96,7 @@ async def get_chain(
     async with database.session() as session:
         records = await queries.chain_records(session, name, most=most)
         if not records:
-            raise UnknownChain
+            raise await _why_empty(session, name)
         names = {record.signature_id for record in records if record.signature_id}
         return assemble_chain(
             name,
@@ -105,6 +109,16 @@ async def get_chain(
             },
             incident_id=await queries.incident_of_chain(session, name),
         )
+
+
+async def _why_empty(session: AsyncSession, name: str) -> NotFound:
+    incident_id = await queries.incident_of_chain(session, name)
+    if incident_id is None:
+        return UnknownChain()
+    return RecordsGone(
+        "The records of this chain are gone: they were older than what is kept. "
+        f"What they told stands in /api/incidents/{incident_id}."
+    )
 
 
 async def _match_now(

@@ -93,18 +93,42 @@ MARK_TOUCHED: Final = """
 # Identifiers and partition bounds take no parameters; both are made from a date alone.
 PARTITION_NAME: Final = "log_records_{day:%Y%m%d}"
 PARTITION_EXISTS: Final = "SELECT to_regclass($1) IS NOT NULL"
-CREATE_DETACHED: Final = "CREATE TABLE {name} (LIKE log_records INCLUDING DEFAULTS)"
-# Without the lock a row could reach the default partition between the move and the attaching.
-LOCK_DEFAULT: Final = "LOCK TABLE log_records_default IN ACCESS EXCLUSIVE MODE"
-MOVE_FROM_DEFAULT: Final = """
-    WITH moved AS (
-        DELETE FROM log_records_default WHERE occurred_at >= $1 AND occurred_at < $2 RETURNING *
+# The indexes too: attaching adopts them, where it would else build them under its locks. And with
+# the constraint it need not read the rows again.
+CREATE_DETACHED: Final = """
+    CREATE TABLE {name} (
+        LIKE log_records INCLUDING DEFAULTS INCLUDING INDEXES,
+        CONSTRAINT whole_day CHECK (
+            occurred_at >= '{first} 00:00:00+00' AND occurred_at < '{last} 00:00:00+00'
+        )
     )
-    INSERT INTO {name} SELECT * FROM moved
 """
+COPY_FROM_DEFAULT: Final = """
+    INSERT INTO {name}
+    SELECT * FROM log_records_default WHERE occurred_at >= $1 AND occurred_at < $2
+"""
+# Without the lock a row could reach the default partition between the move and the attaching.
+# What is done under it ends in time or not at all: whoever reads all days waits meanwhile.
+LOCK_DEFAULT: Final = """
+    SET LOCAL statement_timeout = '5s';
+    SET LOCAL lock_timeout = '{lock_ms}ms';
+    LOCK TABLE log_records IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE log_records_default IN ACCESS EXCLUSIVE MODE
+"""
+COPY_LATECOMERS: Final = """
+    INSERT INTO {name}
+    SELECT * FROM log_records_default AS late
+    WHERE occurred_at >= $1 AND occurred_at < $2 AND NOT EXISTS (
+        SELECT FROM {name} AS moved
+        WHERE (moved.correlation_id, moved.occurred_at, moved.record_id)
+            = (late.correlation_id, late.occurred_at, late.record_id)
+    )
+"""
+DELETE_MOVED: Final = "DELETE FROM log_records_default WHERE occurred_at >= $1 AND occurred_at < $2"
 ATTACH_PARTITION: Final = """
     ALTER TABLE log_records ATTACH PARTITION {name}
-    FOR VALUES FROM ('{first} 00:00:00+00') TO ('{last} 00:00:00+00')
+    FOR VALUES FROM ('{first} 00:00:00+00') TO ('{last} 00:00:00+00');
+    ALTER TABLE {name} DROP CONSTRAINT whole_day
 """
 EXISTING_PARTITIONS: Final = """
     SELECT child.relname
@@ -112,4 +136,89 @@ EXISTING_PARTITIONS: Final = """
     JOIN pg_class AS child ON child.oid = inhrelid
     WHERE inhparent = 'log_records'::regclass
 """
-PARTITIONS_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('prodsentinel.partitions'))"
+PARTITIONS_LOCK: Final = """
+    SET LOCAL statement_timeout = '{seconds}s';
+    SET LOCAL lock_timeout = '10s';
+    SELECT pg_advisory_xact_lock(hashtext('prodsentinel.partitions'))
+"""
+
+# Held by the connection, so that it ends with the process that took it, however that dies.
+TAKE_MAINTENANCE_LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('prodsentinel.maintenance'))"
+PARTITION_SIZES: Final = """
+    SELECT child.relname AS name, coalesce(pg_total_relation_size(child.oid), 0) AS bytes
+    FROM pg_inherits
+    JOIN pg_class AS child ON child.oid = inhrelid
+    WHERE inhparent = 'log_records'::regclass
+    ORDER BY child.relname
+"""
+COUNT_DEFAULT: Final = "SELECT count(*) FROM (SELECT FROM log_records_default LIMIT $1) AS counted"
+DEFAULT_DAYS: Final = """
+    SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, count(*) AS records
+    FROM log_records_default
+    WHERE occurred_at >= $1 AND occurred_at < $2
+    GROUP BY 1
+    ORDER BY 1
+"""
+
+# No DETACH CONCURRENTLY: PostgreSQL refuses it beside a default partition. In one transaction
+# with the renaming: only a table of that name is dropped, never one that an operator detached.
+DETACH_PARTITION: Final = """
+    SET LOCAL lock_timeout = '{lock_ms}ms';
+    ALTER TABLE log_records DETACH PARTITION {name};
+    ALTER TABLE {name} RENAME TO {name}_expired
+"""
+EXPIRED_TABLES: Final = """
+    SELECT relname FROM pg_class
+    WHERE relkind = 'r' AND relname ~ '^log_records_[0-9]{8}_expired$' AND pg_table_is_visible(oid)
+"""
+DROP_EXPIRED: Final = "SET LOCAL lock_timeout = '{lock_ms}ms'; DROP TABLE IF EXISTS {name}"
+
+COUNT_OLD_ARRIVALS: Final = """
+    SELECT count(*) FROM (
+        SELECT FROM log_records_default WHERE received_at < $1 LIMIT $2
+    ) AS counted
+"""
+DELETE_OLD_ARRIVALS: Final = """
+    DELETE FROM log_records_default AS old
+    USING (
+        SELECT correlation_id, occurred_at, record_id
+        FROM log_records_default WHERE received_at < $1 LIMIT $2
+    ) AS found
+    WHERE (old.correlation_id, old.occurred_at, old.record_id)
+        = (found.correlation_id, found.occurred_at, found.record_id)
+"""
+
+# Lateral: a NOT EXISTS may be planned as a hash join, which reads every record there is.
+_CHAINS_WITHOUT_RECORDS: Final = """
+    SELECT chain.correlation_id
+    FROM failing_chains AS chain
+    LEFT JOIN LATERAL (
+        SELECT true AS found FROM log_records
+        WHERE log_records.correlation_id = chain.correlation_id
+        LIMIT 1
+    ) AS record ON true
+    WHERE first_marked_at < $1 AND found IS NULL
+    LIMIT $2
+"""
+COUNT_CHAINS_WITHOUT_RECORDS: Final = f"SELECT count(*) FROM ({_CHAINS_WITHOUT_RECORDS}) AS counted"  # noqa: S608 - a constant of this file
+# A record that comes for such a chain in this very moment still marks it: the mark is its own.
+FORGET_CHAINS: Final = f"""
+    DELETE FROM failing_chains USING ({_CHAINS_WITHOUT_RECORDS}) AS gone
+    WHERE failing_chains.correlation_id = gone.correlation_id
+"""  # noqa: S608 - the same
+
+INDEXES_OF: Final = """
+    SELECT index.relname AS name, indisvalid AS valid
+    FROM pg_index
+    JOIN pg_class AS index ON index.oid = indexrelid
+    WHERE indrelid = to_regclass($1)
+"""
+# What a killed CREATE INDEX CONCURRENTLY leaves behind: not used, but kept up to date.
+DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS {index}"
+TEXT_INDEXES: Final = {
+    "{name}_words": "USING gin (search_words(message))",
+    "{name}_attributes": "USING gin (attributes jsonb_path_ops)",
+}
+CREATE_INDEX: Final = "CREATE INDEX CONCURRENTLY {index} ON {name} {columns}"
+# Without statistics of the words the planner takes every word to be equally rare.
+ANALYZE: Final = "ANALYZE {name}"

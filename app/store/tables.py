@@ -81,6 +81,7 @@ failing_chains = Table(
     metadata,
     Column("correlation_id", Token, primary_key=True),
     Column("first_marked_at", _moment, nullable=False, server_default=func.now()),
+    Index("ix_failing_chains_first_marked_at", "first_marked_at", postgresql_using="brin"),
 )
 
 # The digest's queue: one mark for each batch that touched a failing chain.

@@ -142,6 +142,41 @@ async def test_late_records_of_a_resolved_incident_do_not_open_it_again(
     assert incident.records == 2
 
 
+async def test_records_that_retention_dropped_take_nothing_from_their_incident(
+    database: Database, settings: Settings
+) -> None:
+    await store(database, failing("c", timestamp="2026-11-18T11:00:00Z"))
+    await store(database, failing("c", "kettle exploded", timestamp="2026-11-19T11:00:00Z"))
+    await digest(database, settings)
+    async with database.session() as session:
+        await session.execute(text("DELETE FROM log_records WHERE occurred_at < '2026-11-19'"))
+    await store(database, failing("c", "kettle exploded", timestamp="2026-11-19T12:00:00Z"))
+    await digest(database, settings)
+
+    (incident,) = await all_incidents(database)
+    async with database.session() as session:
+        await session.execute(text("DELETE FROM log_records"))
+    await store(database, failing("c", "kettle exploded", timestamp="2026-11-20T11:00:00Z"))
+    await digest(database, settings)
+    first, second = await all_incidents(database)
+
+    assert (incident.chains, incident.records) == (1, 2)
+    assert (first.chains, first.records) == (1, 2)
+    assert (second.chains, second.records) == (1, 1)
+    assert first.root_signature_id != second.root_signature_id
+
+
+async def test_a_chain_without_records_is_taken_off_the_queue(
+    database: Database, settings: Settings
+) -> None:
+    await store(database, failing("c"))
+    async with database.session() as session:
+        await session.execute(text("DELETE FROM log_records"))
+
+    assert await digest(database, settings) == 1
+    assert await digest(database, settings) == 0
+
+
 async def test_a_new_chain_after_resolving_opens_a_new_incident(
     database: Database, settings: Settings
 ) -> None:

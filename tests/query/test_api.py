@@ -3,6 +3,7 @@ import base64
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -54,6 +55,23 @@ async def failing_chain(client: httpx.AsyncClient, correlation_id: str, **fields
             if chain["incident_id"]:
                 return chain
             await asyncio.sleep(0.02)
+
+
+async def test_a_chain_whose_records_retention_dropped_points_to_its_incident(
+    client: httpx.AsyncClient, connection: asyncpg.Connection
+) -> None:
+    chain = await failing_chain(client, "c-gone")
+    await connection.execute("DELETE FROM log_records")
+
+    gone = await client.get("/api/chains/c-gone")
+    incident = await client.get(f"/api/incidents/{chain['incident_id']}")
+
+    assert gone.status_code == 404
+    assert "older than what is kept" in gone.json()["detail"]
+    assert chain["incident_id"] in gone.json()["detail"]
+    assert incident.status_code == 200
+    assert incident.json()["sample_chains"][0]["correlation_id"] == "c-gone"
+    assert incident.json()["match"]["fix"]
 
 
 async def test_a_chain_shows_its_records_services_root_and_fix(client: httpx.AsyncClient) -> None:
