@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 CHAINS_A_ROUND: Final = 500
 GAUGE_SECONDS: Final = 5.0
 REFRESH_SECONDS: Final = 1.0
+LONGEST_REST_SECONDS: Final = 1.0
 
 
 class Digested(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,6 +232,7 @@ class Digest:
         """Round after round until cancelled; a failing round is logged, counted, tried again."""
         while True:
             busy = False
+            started = time.monotonic()
             try:
                 busy = await self._round()
                 self._last_success = time.monotonic()
@@ -240,8 +242,9 @@ class Digest:
             except Exception:
                 metrics.DIGEST_FAILURES.inc()
                 log.exception("digest_round_failed")
-            if not busy:
-                await asyncio.sleep(self._settings.digest_interval_seconds)
+            # Rests as long as it worked: it shares an interpreter with the requests.
+            worked = min(time.monotonic() - started, LONGEST_REST_SECONDS)
+            await asyncio.sleep(worked if busy else self._settings.digest_interval_seconds)
 
     async def _round(self) -> bool:
         await self._refresh()
