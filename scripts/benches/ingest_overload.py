@@ -18,7 +18,7 @@ from scripts.benches.records import fresh_batch, fresh_single
 from scripts.benches.shares import below
 
 TIMES: Final = 10
-CONNECTIONS: Final = 256
+CONNECTIONS: Final = 512
 PATIENCE_SECONDS: Final = 0.5
 """As long as a sender of telemetry waits."""
 SAMPLE_SECONDS: Final = 0.5
@@ -113,13 +113,14 @@ def _memory_rows(memory: MemoryMeter) -> Iterator[Row]:
 
 
 def _answer_rows(load: Load) -> Iterator[Row]:
-    offered = load.requests + load.unsent + load.unanswered
+    offered = load.requests + load.unsent + load.given_up + load.unanswered
     counts = {
         **{f"answered {status}": load.statuses.get(status, 0) for status in (202, 429, 503)},
         "answered otherwise": sum(
             n for status, n in load.statuses.items() if status not in (0, 202, 429, 503)
         ),
         "cut off": load.statuses.get(0, 0),
+        f"given up after {PATIENCE_SECONDS} s": load.given_up,
         "never answered": load.unanswered,
         f"not sent within {PATIENCE_SECONDS} s, no connection free": load.unsent,
     }

@@ -18,17 +18,18 @@ CHUNK: Final = 50_000
 FILLERS: Final = 2
 GOAL: Final = 0.90
 # In the order of time, as they come in; six of ten today, the others yesterday. Every record has
-# a random correlation ID of its own: the index is met all over, as by short requests.
+# a correlation ID of its own: the index is met all over, as by short requests. A digest of its
+# number spreads like a random UUID, and is made ten times as fast.
 FILL: Final = """
     INSERT INTO log_records (
         correlation_id, occurred_at, record_id, received_at, service, level, message, environment,
         release, instance, span_id, sequence, signature_id, attributes
     )
     SELECT
-        replace(gen_random_uuid()::text, '-', ''), moment, gen_random_uuid(), moment,
+        md5('chain' || n), moment, md5('record' || n)::uuid, moment,
         (ARRAY['gateway', 'payment', 'inventory'])[1 + n % 3],
         CASE WHEN n % 5 = 0 THEN 'ERROR' ELSE 'INFO' END::severity,
-        'order ' || n || ' confirmed for customer ' || gen_random_uuid() || ' in ' || n % 5000
+        'order ' || n || ' confirmed for customer ' || md5('user' || n)::uuid || ' in ' || n % 5000
             || ' ms',
         'bench', '2026.11.1', 'bench-1', left(md5(n::text), 16), n,
         CASE WHEN n % 5 = 0 THEN 'v1:' || md5((n % 7)::text) END,

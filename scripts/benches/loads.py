@@ -23,8 +23,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Requests a second; 0: as fast as they are answered."""
     seconds: float = 0.0
     """How long; the requests are then taken in turns, again and again. 0: each once."""
-    patience: float = 60.0
-    """A request for which no connection came free this long after its time is not sent."""
+    patience: float = 0.0
+    """How long a scheduled request waits, as senders do: one for which no connection came free by
+    then is not sent, one that was not answered is given up with its connection. 0: for ever."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     statuses: dict[int, int]
     """Answers by status; 0 counts connections that ended without one."""
     unsent: int
+    given_up: int
     unanswered: int
     accepted: dict[str, int]
     """Of requests made fresh: their digits -> how many records the answer 202 spoke for."""

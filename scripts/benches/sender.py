@@ -49,15 +49,14 @@ class Connection(asyncio.Protocol):
             self._read = data
             return
         self._read = b""
-        number, self.number = self.number, -1
-        self._sender.answered(number, self.since, int(data[9:12]), data[end + 4 :])
+        self._sender.answered(self, int(data[9:12]), data[end + 4 :])
         self._sender.free(self)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._sender.lost(self)
 
-    def close(self) -> None:
-        self._transport.close()
+    def abort(self) -> None:
+        self._transport.abort()
 
 
 class Sender:
@@ -69,6 +68,9 @@ class Sender:
         self._fresh = [FRESH in request for request in plan.requests]
         self._due: deque[tuple[int, float]] = deque()
         self._free: deque[Connection] = deque()
+        self._busy: set[Connection] = set()
+        self._patience = plan.patience or float("inf")
+        self._given_up = 0
         self._handed = 0
         self._open = 0
         self._ending = False
@@ -101,7 +103,9 @@ class Sender:
         self._free.append(connection)
         self._give()
 
-    def answered(self, number: int, since: float, status: int, body: bytes) -> None:
+    def answered(self, connection: Connection, status: int, body: bytes) -> None:
+        number, since = connection.number, connection.since
+        self._busy.discard(connection)
         self._statuses[status] += 1
         seconds = time.perf_counter() - since
         if 200 <= status < 300:  # noqa: PLR2004 - the HTTP class of success
@@ -116,7 +120,8 @@ class Sender:
         if self._ending:
             return
         self._open -= 1
-        if connection.number >= 0:
+        if connection in self._busy:
+            self._busy.discard(connection)
             self._statuses[0] += 1
         elif connection in self._free:
             self._free.remove(connection)
@@ -138,8 +143,16 @@ class Sender:
             self._due.append((self._handed, self._start + self._handed / self._plan.rate))
             self._handed += 1
         self._give()
+        self._give_up(now)
         if not self._done.done():
             loop.call_later(TICK_SECONDS, self._tick, loop)
+
+    def _give_up(self, now: float) -> None:
+        late = [one for one in self._busy if now - one.since > self._patience]
+        for connection in late:
+            self._busy.discard(connection)
+            self._given_up += 1
+            connection.abort()
 
     def _limit(self) -> float:
         return float("inf") if self._plan.seconds else self._many
@@ -149,7 +162,9 @@ class Sender:
             return
         while self._free and (item := self._next(now)):
             number, since = item
-            self._free.popleft().send(number, since, self._payload(number))
+            connection = self._free.popleft()
+            self._busy.add(connection)
+            connection.send(number, since, self._payload(number))
         if len(self._free) == self._open and self._is_over(now) and not self._done.done():
             self._done.set_result(None)
 
@@ -161,7 +176,7 @@ class Sender:
             return self._handed - 1, now
         while self._due:
             number, since = self._due.popleft()
-            if now - since <= self._plan.patience:
+            if now - since <= self._patience:
                 return number, since
             self._unsent += 1
         return None
@@ -182,7 +197,8 @@ class Sender:
             refusals=tuple(self._refused),
             statuses=dict(self._statuses),
             unsent=self._unsent + len(self._due),
-            unanswered=self._open - len(self._free),
+            given_up=self._given_up,
+            unanswered=len(self._busy),
             accepted=self._accepted,
             cpu=cpu,
         )
