@@ -175,5 +175,5 @@ class CpuMeter:
 
     def rows(self, what: str) -> Iterator[Row]:
         for who, seconds in self._spent.items():
-            value = seconds * 1e6 / max(1, self._records)
+            value = seconds * 1e6 / self._records if self._records else None
             yield Row(f"{what}: CPU of {who} for 1,000 records", value, "ms", "", None)

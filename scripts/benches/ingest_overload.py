@@ -68,8 +68,10 @@ def measured(ground: Ground) -> Iterator[Row]:
     yield from _memory_rows(memory)
     yield from _answer_rows(load)
     yield Row("overload: records answered 202", records / load.seconds, "records/s", "", None)
-    yield _none("overload: answered 202 and not stored", stored.missing)
-    yield _none("overload: stored more than once", stored.doubled)
+    # Where nobody was answered in time, nothing was promised and nothing is proved.
+    missing = stored.missing if records else None
+    yield _none("overload: records answered 202 and not stored", missing)
+    yield _none("overload: records stored more than once", stored.doubled)
     yield from meter.rows("overload")
 
 
@@ -113,7 +115,7 @@ def _memory_rows(memory: MemoryMeter) -> Iterator[Row]:
 
 
 def _answer_rows(load: Load) -> Iterator[Row]:
-    offered = load.requests + load.unsent + load.given_up + load.unanswered
+    offered = max(1, load.requests + load.unsent + load.given_up + load.unanswered)
     counts = {
         **{f"answered {status}": load.statuses.get(status, 0) for status in (202, 429, 503)},
         "answered otherwise": sum(
@@ -125,14 +127,16 @@ def _answer_rows(load: Load) -> Iterator[Row]:
         f"not sent within {PATIENCE_SECONDS} s, no connection free": load.unsent,
     }
     for what, count in counts.items():
-        yield Row(f"overload: share {what}", count / max(1, offered), "x", "", None)
+        yield Row(f"overload: share {what}", count / offered, "x", "", None)
+    in_time = sum(load.statuses.get(status, 0) for status in (202, 429, 503))
+    yield Row("overload: share told anything in time", in_time / offered, "x", "", None)
     for name, values in (("202", load.latencies), ("429 and 503", load.refusals)):
         value = percentile(values, 0.5) * 1000 if values else None
         yield Row(f"overload: p50 of {name}", value, "ms", "", None)
 
 
-def _none(name: str, count: int) -> Row:
-    return Row(name, count, "records", "0", count == 0)
+def _none(name: str, count: int | None) -> Row:
+    return Row(name, count, "records", "0", None if count is None else count == 0)
 
 
 async def _check(url: str, accepted: dict[str, int]) -> Stored:
