@@ -15,6 +15,7 @@ from scripts import environment
 environment.enter(environment.TEST)
 
 import importlib
+import signal
 from collections.abc import Iterator
 
 import click
@@ -47,6 +48,12 @@ NAMES = sorted(
     type=click.Path(exists=True, path_type=Path),
     help="Raw documents that the default catalogue was drawn from, for the bench `matching`.",
 )
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PART",
+    help="Only this part of the bench `ingest`; repeatable.",
+)
 def main(
     *,
     names: tuple[str, ...],
@@ -54,9 +61,12 @@ def main(
     quick: bool,
     loghub: Path | None,
     documents: Path | None,
+    only: tuple[str, ...],
 ) -> None:
     """Measure, and print a table of rows: name, value, unit, goal, holds."""
-    options = Options(quick=quick, loghub=loghub, documents=documents)
+    # As Ctrl-C does: what was started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options = Options(quick=quick, loghub=loghub, documents=documents, only=only)
     found = list(_measure(names, options))
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())

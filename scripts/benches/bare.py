@@ -13,4 +13,6 @@ async def bare(request: Request) -> dict[str, int]:  # type: ignore[type-arg]
     return {"accepted": 1}
 
 
-app = Litestar([bare], logging_config=None, openapi_config=None)
+def make() -> Litestar:
+    """The application, anew."""
+    return Litestar([bare], logging_config=None, openapi_config=None)

@@ -14,6 +14,8 @@ class Options(msgspec.Struct, frozen=True):
     """A folder of LogHub CSV files (`Content`, `EventId`)."""
     documents: Path | None = None
     """The raw documents whose headings the default entries name as their source."""
+    only: tuple[str, ...] = ()
+    """Parts of the bench `ingest`; none named means all."""
 
 
 class Row(msgspec.Struct, frozen=True):
