@@ -122,7 +122,8 @@ async def load(
     limits = httpx.Timeout(timeout_seconds)
     async with httpx.AsyncClient(base_url=url, timeout=limits) as client, asyncio.TaskGroup() as go:
         for number in range(senders):
-            go.create_task(_sender(ledger, client, done, random.Random(number))  # noqa: S311 - no secret)
+            chance = random.Random(number)  # noqa: S311 - no secret
+            go.create_task(_sender(ledger, client, done, chance))
         try:
             yield
         finally:
