@@ -21,6 +21,8 @@ QUICK: Final = {
     "PRODSENTINEL_QUIET_SECONDS": "0",
 }
 """Waits cut short, so that a test sees the end of them."""
+QUIETLY: Final = {"PRODSENTINEL_LOG_LEVEL": "error"}
+"""The limit that stands for a full disk must not hit the log first."""
 
 
 class Api:
@@ -29,6 +31,7 @@ class Api:
     def __init__(self, database_url: str, home: Path, **environment: str) -> None:
         port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{port}"
+        self.home = home
         self._stack = Stack(home / "logs")
         self._environment = {
             "DATABASE_URL": database_url,
@@ -51,6 +54,9 @@ class Api:
     def process(self) -> psutil.Process:
         assert self._running is not None
         return psutil.Process(self._running.popen.pid)
+
+    def process_is_alive(self) -> bool:
+        return self._running is not None and self._running.popen.poll() is None
 
     @property
     def log(self) -> str:
@@ -128,6 +134,27 @@ async def until_waiting(connection: asyncpg.Connection, statement: str) -> None:
         )
 
     await until(waits)
+
+
+async def until_digested(connection: asyncpg.Connection) -> None:
+    """Until no failing chain waits for the digest."""
+
+    async def no_mark_waits() -> Any:
+        return await connection.fetchval("SELECT count(*) = 0 FROM chain_marks")
+
+    await until(no_mark_waits, seconds=40)
+
+
+async def empty(database_url: str) -> None:
+    """No record, and nothing that came of one. Idle first: a digest at work would deadlock."""
+    connection = await asyncpg.connect(asyncpg_dsn(database_url))
+    try:
+        await until_digested(connection)
+        await connection.execute(
+            "TRUNCATE log_records, signatures, failing_chains, incident_chains, incidents, matches"
+        )
+    finally:
+        await connection.close()
 
 
 def postgres_family(data_dir: Path) -> list[psutil.Process]:

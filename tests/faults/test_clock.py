@@ -69,7 +69,7 @@ async def until_clock(api: Api, expected: timedelta) -> timedelta:
     return offset
 
 
-async def test_a_senders_clock_set_back_changes_nothing(api: Api, database_url: str) -> None:
+async def test_a_senders_clock_set_back_changes_nothing(api: Api, shared_url: str) -> None:
     ledger = Ledger()
     async with load(ledger, api.url):
         for offset in (timedelta(), -HOUR, -DAYS, HOUR, 100 * DAYS):
@@ -77,7 +77,7 @@ async def test_a_senders_clock_set_back_changes_nothing(api: Api, database_url: 
             await asyncio.sleep(0.3)
 
     assert ledger.answers.keys() == {202}
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_the_services_clock_set_back_under_load(

@@ -70,14 +70,14 @@ async def quick_answers(ledger: Ledger, url: str, *, times: int) -> float:
 @pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
 @pytest.mark.parametrize("cut", [announced, chunked, half_a_line])
 async def test_a_body_cut_in_the_middle_stores_nothing_and_hinders_nobody(
-    shared_api: Api, shared_url: str, cut: Any, *, reset: bool
+    api: Api, shared_url: str, cut: Any, *, reset: bool
 ) -> None:
     ledger, never_acknowledged = Ledger(), Ledger()
     request = cut(never_acknowledged.make(40))
     before = (await read_books(shared_url)).stored
 
-    cuts = [asyncio.to_thread(cut_off, shared_api.url, request, reset=reset) for _ in range(5)]
-    await asyncio.gather(quick_answers(ledger, shared_api.url, times=8), *cuts)
+    cuts = [asyncio.to_thread(cut_off, api.url, request, reset=reset) for _ in range(5)]
+    await asyncio.gather(quick_answers(ledger, api.url, times=8), *cuts)
     after = (await read_books(shared_url)).stored
 
     assert not never_acknowledged.records.keys() & after.keys()
@@ -95,7 +95,7 @@ def trickle(url: str, request: bytes, *, seconds: float) -> Any:
         return read_answer(opened)
 
 
-async def test_a_slow_sender_is_heard_and_holds_up_nobody(api: Api, database_url: str) -> None:
+async def test_a_slow_sender_is_heard_and_holds_up_nobody(api: Api, shared_url: str) -> None:
     ledger, slow = Ledger(), Ledger()
     body = json.dumps(slow.make(1)[0]).encode()
     request = head(f"Content-Length: {len(body)}", JSON) + body
@@ -107,10 +107,10 @@ async def test_a_slow_sender_is_heard_and_holds_up_nobody(api: Api, database_url
 
     assert [answer.status for answer in answers] == [202] * 4
     assert slowest < 2
-    stored = (await read_books(database_url)).stored
+    stored = (await read_books(shared_url)).stored
     assert {name: stored[name] for name in slow.records} == {
         UUID(record["record_id"]): 1 for record in slow.records.values()
     }
     slow.records |= ledger.records
     slow.fates |= ledger.fates
-    await hold_the_law(slow, api.url, database_url)
+    await hold_the_law(slow, api.url, shared_url)

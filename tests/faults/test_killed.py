@@ -1,7 +1,6 @@
 """kill -9 of the API at each step of a write, and under load; what it promised is there after."""
 
 import asyncio
-from pathlib import Path
 
 import httpx
 import pytest
@@ -23,65 +22,63 @@ async def send_and_leave(ledger: Ledger, url: str) -> None:
         )
 
 
-async def test_killed_before_the_copy(api: Api, database_url: str) -> None:
+async def test_killed_before_the_copy(api: Api, shared_url: str) -> None:
     ledger = Ledger()
     lock = "LOCK TABLE log_records IN EXCLUSIVE MODE"
-    async with held(database_url, lock) as watch, asyncio.TaskGroup() as senders:
+    async with held(shared_url, lock) as watch, asyncio.TaskGroup() as senders:
         senders.create_task(send_and_leave(ledger, api.url))
         await until_waiting(watch, "COPY")
         await api.kill()
 
-    assert not (await read_books(database_url)).stored
+    assert not (await read_books(shared_url)).stored
     await api.start()
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
-async def test_killed_between_copy_and_commit(api: Api, database_url: str) -> None:
+async def test_killed_between_copy_and_commit(api: Api, shared_url: str) -> None:
     ledger = Ledger()
     lock = "LOCK TABLE signatures IN EXCLUSIVE MODE"
-    async with held(database_url, lock) as watch, asyncio.TaskGroup() as senders:
+    async with held(shared_url, lock) as watch, asyncio.TaskGroup() as senders:
         senders.create_task(send_and_leave(ledger, api.url))
         await until_waiting(watch, "INSERT INTO signatures")
         await api.kill()
 
     await api.start()
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_killed_after_the_commit_before_the_answer(
-    proxy: Proxy, database_url: str, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
-    async with Api(proxy.url, tmp_path) as api:
-        proxy.withholding_commits = True
-        async with asyncio.TaskGroup() as senders:
-            senders.create_task(send_and_leave(ledger, api.url))
-            await asyncio.wait_for(proxy.withheld.wait(), 20)
-            await api.kill()
-        proxy.withholding_commits = False
-        stored = (await read_books(database_url)).stored
+    proxy.withholding_commits = True
+    async with asyncio.TaskGroup() as senders:
+        senders.create_task(send_and_leave(ledger, api.url))
+        await asyncio.wait_for(proxy.withheld.wait(), 20)
+        await api.kill()
+    proxy.withholding_commits = False
+    stored = (await read_books(shared_url)).stored
 
-        assert stored.keys() & ledger.having(Fate.UNKNOWN)
-        await api.start()
-        await hold_the_law(ledger, api.url, database_url)
+    assert stored.keys() & ledger.having(Fate.UNKNOWN)
+    await api.start()
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_an_answer_to_commit_that_is_lost_stores_nothing_twice(
-    proxy: Proxy, database_url: str, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
-    async with Api(proxy.url, tmp_path) as api:
-        proxy.withholding_commits = True
-        async with asyncio.TaskGroup() as senders:
-            senders.create_task(send_and_leave(ledger, api.url))
-            await asyncio.wait_for(proxy.withheld.wait(), 20)
-            proxy.withholding_commits = False
-            proxy.cut()
+    proxy.withholding_commits = True
+    async with asyncio.TaskGroup() as senders:
+        senders.create_task(send_and_leave(ledger, api.url))
+        await asyncio.wait_for(proxy.withheld.wait(), 20)
+        proxy.withholding_commits = False
+        proxy.cut()
 
-        await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
-async def test_killed_at_any_moment_under_load(api: Api, database_url: str) -> None:
+async def test_killed_at_any_moment_under_load(api: Api, shared_url: str) -> None:
     ledger = Ledger()
     async with load(ledger, api.url):
         for round_ in range(3):
@@ -91,18 +88,17 @@ async def test_killed_at_any_moment_under_load(api: Api, database_url: str) -> N
         await asyncio.sleep(0.3)
 
     assert len(ledger.having(Fate.ACKNOWLEDGED)) > 100
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
-async def test_connections_cut_under_load(proxy: Proxy, database_url: str, tmp_path: Path) -> None:
+async def test_connections_cut_under_load(api: Api, proxy: Proxy, shared_url: str) -> None:
     ledger = Ledger()
-    async with Api(proxy.url, tmp_path) as api:
-        async with load(ledger, api.url):
-            for _ in range(5):
-                await asyncio.sleep(0.4)
-                proxy.cut()
+    async with load(ledger, api.url):
+        for _ in range(5):
+            await asyncio.sleep(0.4)
+            proxy.cut()
 
-        health = await api.until_health(database="ok")
+    health = await api.until_health(database="ok")
 
-        assert health["database"] == "ok"
-        await hold_the_law(ledger, api.url, database_url)
+    assert health["database"] == "ok"
+    await hold_the_law(ledger, api.url, shared_url)

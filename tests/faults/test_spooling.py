@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,22 +12,15 @@ import httpx
 import psutil
 import pytest
 
+from app.database import asyncpg_dsn
 from tests.faults.ledger import Fate, Ledger, hold_the_law, load, read_books
 from tests.faults.proxy import Proxy
-from tests.faults.rig import Api, held, until, until_waiting
+from tests.faults.rig import QUIETLY, Api, held, until, until_waiting
 
 pytestmark = pytest.mark.anyio
 
 SPOOL_FILE: Final = Path("data", "spool", "spool.sqlite")
-QUIETLY: Final = {"PRODSENTINEL_LOG_LEVEL": "error"}
 KB: Final = 1024
-
-
-@pytest.fixture
-async def api(proxy: Proxy, tmp_path: Path) -> AsyncIterator[Api]:
-    """A service whose database can be taken away and given back."""
-    async with Api(proxy.url, tmp_path, **QUIETLY) as started:
-        yield started
 
 
 def records_waiting(home: Path) -> int:
@@ -36,6 +29,11 @@ def records_waiting(home: Path) -> int:
         return 0
     with contextlib.closing(sqlite3.connect(home / SPOOL_FILE, timeout=5)) as spool:
         return int(spool.execute("SELECT coalesce(sum(records), 0) FROM batches").fetchone()[0])
+
+
+def written_at(home: Path) -> list[int]:
+    """When the files of the spool were last written."""
+    return [file.stat().st_mtime_ns for file in sorted((home / SPOOL_FILE.parent).glob("*sqlite*"))]
 
 
 async def until_drained(home: Path) -> None:
@@ -63,27 +61,25 @@ async def fill(ledger: Ledger, api: Api, *, requests: int, size: int = 1) -> Non
             assert answer.status_code == 202
 
 
-async def test_normal_traffic_never_touches_the_spool(
-    api: Api, database_url: str, tmp_path: Path
-) -> None:
-    ledger = Ledger()
+async def test_normal_traffic_never_touches_the_spool(api: Api, shared_url: str) -> None:
+    ledger, before = Ledger(), written_at(api.home)
     async with load(ledger, api.url):
         await asyncio.sleep(1)
 
     assert ledger.answers.keys() == {202}
-    assert records_waiting(tmp_path) == 0
-    assert not (tmp_path / SPOOL_FILE).exists()
-    await hold_the_law(ledger, api.url, database_url)
+    assert records_waiting(api.home) == 0
+    assert written_at(api.home) == before
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_records_wait_on_disk_while_the_database_is_away(
-    api: Api, proxy: Proxy, database_url: str, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
     proxy.leave()
     await fill(ledger, api, requests=5, size=20)
     away = await api.until_health(database="unreachable")
-    waiting = records_waiting(tmp_path)
+    waiting = records_waiting(api.home)
 
     proxy.come_back()
     back = await api.until_health(database="ok", status="ok")
@@ -91,20 +87,22 @@ async def test_records_wait_on_disk_while_the_database_is_away(
     assert away["database"] == "unreachable"
     assert waiting == 100
     assert back["database"] == "ok"
-    await hold_the_law(ledger, api.url, database_url)
-    await until_drained(tmp_path)
+    await hold_the_law(ledger, api.url, shared_url)
+    await until_drained(api.home)
 
 
 async def test_what_waits_is_stored_in_the_order_it_came(
-    api: Api, proxy: Proxy, connection: asyncpg.Connection, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
     proxy.leave()
     await fill(ledger, api, requests=40)
     proxy.come_back()
-    await until_drained(tmp_path)
+    await until_drained(api.home)
 
+    connection = await asyncpg.connect(asyncpg_dsn(shared_url))
     rows = await connection.fetch("SELECT record_id, xmin::text::bigint FROM log_records")
+    await connection.close()
 
     transactions = {row[0]: row[1] for row in rows}
     in_order = [transactions[name] for name in ledger.records]
@@ -112,9 +110,7 @@ async def test_what_waits_is_stored_in_the_order_it_came(
     assert in_order == sorted(in_order)
 
 
-async def test_killed_while_spooling(
-    api: Api, proxy: Proxy, database_url: str, tmp_path: Path
-) -> None:
+async def test_killed_while_spooling(api: Api, proxy: Proxy, shared_url: str) -> None:
     ledger = Ledger()
     proxy.leave()
     async with load(ledger, api.url):
@@ -124,22 +120,22 @@ async def test_killed_while_spooling(
             await api.start()
         await asyncio.sleep(0.3)
     assert len(ledger.having(Fate.ACKNOWLEDGED)) > 100
-    assert not (await read_books(database_url)).stored
+    assert not (await read_books(shared_url)).stored
 
     proxy.come_back()
 
-    await hold_the_law(ledger, api.url, database_url)
-    await until_drained(tmp_path)
+    await hold_the_law(ledger, api.url, shared_url)
+    await until_drained(api.home)
 
 
 async def test_killed_while_a_write_to_the_spool_waits(
-    api: Api, proxy: Proxy, database_url: str, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
     proxy.leave()
     await fill(ledger, api, requests=3)
     async with load(ledger, api.url):
-        with spool_locked(tmp_path):
+        with spool_locked(api.home):
             await asyncio.sleep(1)
             await api.kill()
         await api.start()
@@ -147,27 +143,27 @@ async def test_killed_while_a_write_to_the_spool_waits(
 
     proxy.come_back()
 
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_killed_while_draining_before_the_commit(
-    api: Api, proxy: Proxy, database_url: str, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
     proxy.leave()
     await fill(ledger, api, requests=20, size=20)
-    async with held(database_url, "LOCK TABLE log_records IN EXCLUSIVE MODE") as watch:
+    async with held(shared_url, "LOCK TABLE log_records IN EXCLUSIVE MODE") as watch:
         proxy.come_back()
         await until_waiting(watch, "")
         await api.kill()
 
-    assert records_waiting(tmp_path) == 400
+    assert records_waiting(api.home) == 400
     await api.start()
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_killed_while_draining_after_the_commit(
-    api: Api, proxy: Proxy, database_url: str, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
     proxy.leave()
@@ -178,14 +174,14 @@ async def test_killed_while_draining_after_the_commit(
     await api.kill()
     proxy.withholding_commits = False
 
-    assert (await read_books(database_url)).stored
-    assert records_waiting(tmp_path) == 400
+    assert (await read_books(shared_url)).stored
+    assert records_waiting(api.home) == 400
     await api.start()
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_killed_at_any_moment_of_a_drain_under_load(
-    api: Api, proxy: Proxy, database_url: str, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
     async with load(ledger, api.url):
@@ -197,15 +193,15 @@ async def test_killed_at_any_moment_of_a_drain_under_load(
             await api.kill()
             await api.start()
 
-    await hold_the_law(ledger, api.url, database_url)
-    await until_drained(tmp_path)
+    await hold_the_law(ledger, api.url, shared_url)
+    await until_drained(api.home)
 
 
 async def test_two_processes_share_the_spool_of_a_host(
-    api: Api, proxy: Proxy, database_url: str, tmp_path: Path
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
-    async with Api(proxy.url, tmp_path, **QUIETLY) as second:
+    async with Api(proxy.url, api.home, **QUIETLY) as second:
         proxy.leave()
         async with load(ledger, api.url, senders=3), load(ledger, second.url, senders=3):
             await asyncio.sleep(1)
@@ -214,21 +210,21 @@ async def test_two_processes_share_the_spool_of_a_host(
         proxy.come_back()
 
         assert ledger.answers[202] > 50
-        await hold_the_law(ledger, api.url, database_url)
+        await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_a_database_that_is_slow_does_not_keep_the_sender_waiting(
-    api: Api, database_url: str
+    api: Api, shared_url: str
 ) -> None:
     ledger = Ledger()
     async with (
         httpx.AsyncClient(base_url=api.url, timeout=10) as client,
-        held(database_url, "LOCK TABLE log_records IN EXCLUSIVE MODE"),
+        held(shared_url, "LOCK TABLE log_records IN EXCLUSIVE MODE"),
     ):
         answers = await asyncio.gather(*(ledger.send(client, ledger.make(3)) for _ in range(5)))
 
     assert [answer and answer.status_code for answer in answers] == [202] * 5
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def fill_up(ledger: Ledger, client: httpx.AsyncClient) -> httpx.Response:
@@ -249,7 +245,7 @@ def assert_full(answer: httpx.Response) -> None:
 
 
 async def test_a_full_disk_is_told_and_once_there_is_room_again_taken(
-    api: Api, proxy: Proxy, database_url: str
+    api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
     unlimited = psutil.RLIM_INFINITY
@@ -269,11 +265,11 @@ async def test_a_full_disk_is_told_and_once_there_is_room_again_taken(
     assert health.json()["spool"] not in ("none", "ok")
     assert roomy is not None
     assert roomy.status_code == 202
-    await hold_the_law(ledger, api.url, database_url)
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 async def test_a_spool_at_its_cap_is_told_and_once_drained_taken(
-    proxy: Proxy, database_url: str, tmp_path: Path
+    proxy: Proxy, shared_url: str, tmp_path: Path
 ) -> None:
     ledger = Ledger()
     cap = {"PRODSENTINEL_SPOOL_MAX_BYTES": str(1024 * KB)}
@@ -297,4 +293,4 @@ async def test_a_spool_at_its_cap_is_told_and_once_drained_taken(
         assert back["status"] == "ok"
         assert roomy is not None
         assert roomy.status_code == 202
-        await hold_the_law(ledger, api.url, database_url)
+        await hold_the_law(ledger, api.url, shared_url)
