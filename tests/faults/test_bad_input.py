@@ -94,13 +94,13 @@ SHAPES: Final = {
         request=lambda: post(million_keys(in_attributes=False), JSON),
         statuses=(202, 400, 413),
         most_bytes=512 * MB,
-        most_seconds=20,
+        most_seconds=30,
     ),
     "a million attributes": Case(
         request=lambda: post(million_keys(in_attributes=True), NDJSON),
         statuses=(202, 400, 413),
         most_bytes=512 * MB,
-        most_seconds=20,
+        most_seconds=30,
     ),
     "arrays 10,000 deep": Case(
         request=lambda: post(nested(10_000, b"[", b"]"), JSON),
@@ -253,7 +253,7 @@ async def test_a_bomb_stops_at_the_cap(shared_api: Api, name: str) -> None:
         assert answer.status == 413
         assert_problem(answer, says="send smaller batches")
         assert seconds < 8
-        assert memory.grown_bytes < 128 * MB
+        assert memory.grown_bytes < 192 * MB
     # The allocator keeps what the first one needed; the next ones live on that.
     assert peaks[-1] - peaks[0] < 64 * MB
 

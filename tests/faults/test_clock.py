@@ -3,18 +3,19 @@
 import asyncio
 import shutil
 import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import httpx
 import pytest
 
-from tests.faults.ledger import Fate, Ledger, hold_the_law, load
-from tests.faults.rig import Api
+from tests.faults.ledger import Fate, Ledger, books_once_stored, hold_the_law, load
+from tests.faults.rig import Api, empty
 
 pytestmark = pytest.mark.anyio
 
@@ -43,12 +44,28 @@ class ShiftedClock:
         return {"LD_PRELOAD": str(self._library), "SHIFTED_CLOCK": str(self._file)}
 
 
-@pytest.fixture
-def clock(tmp_path: Path) -> ShiftedClock:
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> ShiftedClock:
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler here to build a clock that can be moved")
-    return ShiftedClock(tmp_path, compiler)
+    return ShiftedClock(tmp_path_factory.mktemp("clock"), compiler)
+
+
+@pytest.fixture(scope="module")
+async def shifted(
+    clock: ShiftedClock, shared_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Api]:
+    """A service that lives by that clock."""
+    async with Api(shared_url, tmp_path_factory.mktemp("api"), **clock.environment) as started:
+        yield started
+
+
+@pytest.fixture
+async def api(shifted: Api, clock: ShiftedClock, shared_url: str) -> AsyncIterator[Api]:
+    yield shifted
+    clock.move(timedelta())
+    await empty(shared_url)
 
 
 async def clock_of(api: Api) -> datetime:
@@ -81,20 +98,19 @@ async def test_a_senders_clock_set_back_changes_nothing(api: Api, shared_url: st
 
 
 async def test_the_services_clock_set_back_under_load(
-    clock: ShiftedClock, database_url: str, tmp_path: Path
+    api: Api, clock: ShiftedClock, shared_url: str
 ) -> None:
     ledger = Ledger()
-    async with Api(database_url, tmp_path, **clock.environment) as api:
-        async with load(ledger, api.url):
-            for offset in (-HOUR, -DAYS, timedelta()):
-                clock.move(offset)
-                assert abs(await until_clock(api, offset) - offset) < timedelta(seconds=5)
-                health = await api.until_health(status="ok", database="ok", digest="ok")
-                assert health["status"] == "ok"
+    async with load(ledger, api.url):
+        for offset in (-HOUR, -DAYS, timedelta()):
+            clock.move(offset)
+            assert abs(await until_clock(api, offset) - offset) < timedelta(seconds=5)
+            health = await api.until_health(status="ok", database="ok", digest="ok")
+            assert health["status"] == "ok"
 
-        assert ledger.answers.keys() == {202}
-        assert len(ledger.having(Fate.ACKNOWLEDGED)) > 100
-        await hold_the_law(ledger, api.url, database_url)
+    assert ledger.answers.keys() == {202}
+    assert len(ledger.having(Fate.ACKNOWLEDGED)) > 100
+    await hold_the_law(ledger, api.url, shared_url)
 
 
 def untimed(number: int) -> dict[str, Any]:
@@ -108,35 +124,30 @@ def untimed(number: int) -> dict[str, Any]:
 
 
 async def test_records_without_a_time_sent_again_after_the_clock_went_back(
-    clock: ShiftedClock, connection: asyncpg.Connection, database_url: str, tmp_path: Path
+    api: Api, clock: ShiftedClock, shared_url: str
 ) -> None:
     records = [untimed(number) for number in range(40)]
-    async with (
-        Api(database_url, tmp_path, **clock.environment) as api,
-        httpx.AsyncClient(base_url=api.url, timeout=20) as client,
-    ):
+    async with httpx.AsyncClient(base_url=api.url, timeout=20) as client:
         for offset in (timedelta(), -HOUR, -DAYS):
             clock.move(offset)
             answer = await client.post("/ingest/logs", json=records)
             assert answer.status_code == 202
 
-    rows = await connection.fetch("SELECT record_id FROM log_records")
-    counted = await connection.fetchval("SELECT sum(records)::int FROM signatures")
-    assert sorted(row[0] for row in rows) == sorted(UUID(r["record_id"]) for r in records)
-    assert counted == 20
+    books = await books_once_stored(shared_url, {UUID(r["record_id"]) for r in records})
+    assert books.stored == Counter(UUID(record["record_id"]) for record in records)
+    assert sum(books.counted.values()) == 20
 
 
 async def test_a_service_restarted_in_its_own_past_serves(
-    clock: ShiftedClock, database_url: str, tmp_path: Path
+    api: Api, clock: ShiftedClock, shared_url: str
 ) -> None:
     ledger = Ledger()
-    async with Api(database_url, tmp_path, **clock.environment) as api:
-        async with load(ledger, api.url):
-            await asyncio.sleep(0.3)
-            await api.kill()
-            clock.move(-DAYS)
-            await api.start()
-            await asyncio.sleep(0.3)
+    async with load(ledger, api.url):
+        await asyncio.sleep(0.3)
+        await api.kill()
+        clock.move(-DAYS)
+        await api.start()
+        await asyncio.sleep(0.3)
 
-        assert (await until_clock(api, -DAYS)) < -HOUR
-        await hold_the_law(ledger, api.url, database_url)
+    assert (await until_clock(api, -DAYS)) < -HOUR
+    await hold_the_law(ledger, api.url, shared_url)

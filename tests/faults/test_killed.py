@@ -81,8 +81,8 @@ async def test_an_answer_to_commit_that_is_lost_stores_nothing_twice(
 async def test_killed_at_any_moment_under_load(api: Api, shared_url: str) -> None:
     ledger = Ledger()
     async with load(ledger, api.url):
-        for round_ in range(3):
-            await asyncio.sleep(0.5 + 0.17 * round_)
+        for round_ in range(2):
+            await asyncio.sleep(0.6 + 0.17 * round_)
             await api.kill()
             await api.start()
         await asyncio.sleep(0.3)

@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.embedded import EmbeddedServer
@@ -34,22 +33,3 @@ async def test_postgres_frozen_under_load_and_back(
         assert back["database"] == "ok"
         await hold_the_law(ledger, api.url, own_server.url)
         assert meanwhile.get("database") == "unreachable"
-
-
-async def test_a_lone_sender_is_answered_while_postgres_is_frozen(
-    own_server: EmbeddedServer, tmp_path: Path
-) -> None:
-    ledger = Ledger()
-    async with (
-        Api(own_server.url, tmp_path) as api,
-        httpx.AsyncClient(base_url=api.url, timeout=8) as client,
-    ):
-        await ledger.send(client, ledger.make(1))
-        with frozen(tmp_path):
-            answer = await ledger.send(client, ledger.make(1))
-            health = await client.get("/ingest/health")
-
-        assert answer is not None
-        assert answer.status_code == 202
-        assert health.json()["database"] == "unreachable"
-        await hold_the_law(ledger, api.url, own_server.url)
