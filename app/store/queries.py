@@ -78,13 +78,19 @@ UPSERT_SIGNATURES: Final = """
     RETURNING signature_id, (xmax = 0) AS is_new
 """
 
-MARK_FAILING: Final = """
-    INSERT INTO failing_chains (correlation_id)
-    SELECT * FROM unnest($1::text[]) AS failing ORDER BY 1
-    ON CONFLICT DO NOTHING
+# Marks the failing chains, and the late records of chains known to fail: they may change what
+# such a chain means.
+MARK_CHAINS: Final = """
+    WITH failing AS (
+        INSERT INTO failing_chains (correlation_id)
+        SELECT failing FROM unnest($1::text[]) AS failing ORDER BY 1
+        ON CONFLICT DO NOTHING
+    )
+    INSERT INTO chain_marks (correlation_id)
+    SELECT unnest($1::text[])
+    UNION ALL
+    SELECT correlation_id FROM failing_chains WHERE correlation_id = ANY($2::text[])
 """
-
-# Also the late records of a chain known to fail: they may change what it means.
 MARK_TOUCHED: Final = """
     INSERT INTO chain_marks (correlation_id)
     SELECT correlation_id FROM failing_chains WHERE correlation_id = ANY($1::text[])

@@ -125,15 +125,16 @@ async def _copy(driver: Any, table: str, batch: list[SignedRecord]) -> None:
 
 
 async def _account(driver: Any, new: list[SignedRecord], *, resent: int) -> Outcome:
-    """Count the signatures of the new records and mark their chains."""
+    """Mark the chains of the new records, and count their signatures."""
+    failing = {signed.record.correlation_id for signed in new if signed.signature}
+    touched = {signed.record.correlation_id for signed in new} - failing
+    if failing:
+        await driver.execute(queries.MARK_CHAINS, list(failing), list(touched))
+    elif touched:
+        await driver.execute(queries.MARK_TOUCHED, list(touched))
     new_signatures = 0
-    columns = signature_columns(new)
-    if columns:
+    if columns := signature_columns(new):
+        # Last: from here to the commit other writers wait that count the same signatures.
         rows = await driver.fetch(queries.UPSERT_SIGNATURES, *columns)
         new_signatures = sum(row["is_new"] for row in rows)
-        failing = {signed.record.correlation_id for signed in new if signed.signature}
-        await driver.execute(queries.MARK_FAILING, list(failing))
-    if new:
-        touched = {signed.record.correlation_id for signed in new}
-        await driver.execute(queries.MARK_TOUCHED, list(touched))
     return Outcome(stored=len(new), resent=resent, new_signatures=new_signatures)
