@@ -60,6 +60,25 @@ LOCK_IDENTITIES: Final = """
 """
 
 # Sorted: two batches locking signatures in opposite order would deadlock.
+COUNT_SIGNATURES: Final = """
+    WITH locked AS (
+        SELECT signature_id FROM signatures
+        WHERE signature_id = ANY($1::text[])
+        ORDER BY signature_id
+        FOR NO KEY UPDATE
+    )
+    UPDATE signatures SET
+        records = signatures.records + seen.records,
+        first_seen = least(signatures.first_seen, seen.first_seen),
+        last_seen = greatest(signatures.last_seen, seen.last_seen)
+    FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::bigint[])
+        AS seen (signature_id, first_seen, last_seen, records)
+    JOIN locked USING (signature_id)
+    WHERE signatures.signature_id = seen.signature_id
+    RETURNING signatures.signature_id
+"""
+
+# Sorted for the same reason.
 UPSERT_SIGNATURES: Final = """
     INSERT INTO signatures (
         signature_id, version, exception_type, title, message, culprit, callee, caller,
