@@ -10,8 +10,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from app.receive.admission import Admission, Overloaded, SenderOverLimit, Ticket
 
 CAPACITY: Final = 100
-SENDERS: Final = st.sampled_from(["a", "b", "c"])
-SIZES: Final = st.integers(1, 60) | st.integers(90, 200)
+SENDERS: Final = st.sampled_from(["a", "b"])
+SIZES: Final = st.integers(1, 15) | st.integers(1, 45) | st.integers(90, 200)
 
 
 class Requests(RuleBasedStateMachine):
@@ -50,9 +50,18 @@ class Requests(RuleBasedStateMachine):
         except Overloaded:
             assert others
             assert others + size > CAPACITY
+        except SenderOverLimit:
+            assert self.of_same_sender(ticket)
+            assert self.of_same_sender(ticket) + size > CAPACITY // 2
         else:
             self.sizes[ticket] = max(size, held)
             assert size <= held or not others or others + size <= CAPACITY
+
+    def of_same_sender(self, ticket: Ticket) -> int:
+        """What its other requests hold."""
+        sender = self.senders.get(ticket)
+        named = (t for t, one in self.senders.items() if one == sender and t is not ticket)
+        return sum(map(self.sizes.__getitem__, named))
 
     @rule(ticket=tickets, sender=SENDERS)
     def name(self, ticket: Ticket, sender: str) -> None:
@@ -82,6 +91,12 @@ class Requests(RuleBasedStateMachine):
     @invariant()
     def exceeds_the_capacity_for_one_request_only(self) -> None:
         assert self.admission.held <= CAPACITY or len(self.sizes) == 1
+
+    @invariant()
+    def leaves_half_to_the_others(self) -> None:
+        for sender in set(self.senders.values()):
+            held = [self.sizes[t] for t, named in self.senders.items() if named == sender]
+            assert sum(held) <= CAPACITY // 2 or len(held) == 1
 
     def teardown(self) -> None:
         for ticket in self.sizes:
@@ -119,6 +134,19 @@ def test_a_noisy_sender_leaves_half_to_the_others() -> None:
         admission.admit(10).name("quiet")
 
     assert admission.held == CAPACITY
+
+
+def test_a_request_that_grows_stays_within_its_senders_share() -> None:
+    admission = Admission(capacity=CAPACITY)
+
+    with admission.admit(10) as first, admission.admit(10) as second:
+        first.name("noisy")
+        second.name("noisy")
+        second.hold(40)
+        with pytest.raises(SenderOverLimit):
+            first.hold(11)
+
+        assert admission.held == 50
 
 
 def test_one_request_may_take_more_than_a_share_when_its_sender_has_no_other() -> None:
