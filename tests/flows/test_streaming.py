@@ -110,6 +110,7 @@ async def test_a_stream_that_stops_coming_is_told_what_of_it_is_stored(
     answer = await send(narrow, stalling(large_stream()))
 
     assert answer.status_code == 408
+    assert "send it at once; " in answer.json()["detail"]
     assert 0 < answer.json()["accepted"] == await count(connection)
 
 
