@@ -60,6 +60,13 @@ def broken_gzip(body: bytes) -> bytes:
     return gzip.compress(body) + b"junk"
 
 
+async def as_far_as_it_can() -> None:
+    """Until what was started waits for the database, however slow this machine is."""
+    await asyncio.sleep(0.1)
+    for _ in range(500):
+        await asyncio.sleep(0)
+
+
 async def fates(client: httpx.AsyncClient) -> dict[str, int]:
     """The record counters, each summed over its labels."""
     found: dict[str, int] = {}

@@ -234,7 +234,8 @@ async def test_a_commit_that_ends_after_all_does_not_double_what_was_spooled(
     await parts.store(batch_of({"level": "error"}, {}))
     assert parts.spool.state().records == 2
     first = await connection.fetchval(
-        "SELECT backend_xid::text FROM pg_stat_activity WHERE query ~* '^commit'"
+        "SELECT backend_xid::text FROM pg_stat_activity "
+        "WHERE datname = current_database() AND state = 'active' AND query ~* '^commit'"
     )
     await connection.execute("SELECT pg_advisory_unlock(42)")
     await parts.drained()
