@@ -49,7 +49,7 @@ def asyncpg_dsn(url: str) -> str:
 
 
 # SQLSTATE classes 08 (connection), 53 (resources), 57 (operator intervention), 28 (login), and a
-# database that is missing or read-only, as it is on a standby.
+# database that is missing, takes no connections, or is read-only, as it is on a standby.
 _UNAVAILABLE = (
     OSError,
     asyncio.TimeoutError,
@@ -61,6 +61,7 @@ _UNAVAILABLE = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
     asyncpg.InternalClientError,
 )
 

@@ -8,9 +8,6 @@ import msgspec
 
 from app.errors import AppError
 
-Commit = Literal["durable", "relaxed"]
-Shed = Literal["", "debug", "info", "warning"]
-
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it arrives: what its head says, and its body still to come."""
@@ -25,8 +22,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str | None = None
     relaxed: bool = False
     """Answer before the disk has it: a crash of the database may lose the last moments."""
-    shed: Shed = ""
-    """Records up to this level may be dropped when too much is in flight."""
+    shed: str = ""
+    """`debug`, `info` or `warning`: up to this level records may be dropped under load."""
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,24 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
-from litestar.params import FromQuery
+from litestar.params import QueryParameter
 from litestar.types import Receive, Scope
 
 from app.receive.contract import (
     Accept,
     CheckHealth,
-    Commit,
     Delivery,
     Health,
     Receipt,
-    Shed,
 )
 from app.receive.correlation import correlation_of_request
 from app.shapes import problems
@@ -114,10 +112,14 @@ class IngestOperation(Operation):
 async def ingest_logs(
     request: Request[Any, Any, Any],
     accept: NamedDependency[Accept],
-    commit: FromQuery[Commit] = "durable",
-    shed: FromQuery[Shed] = "",
+    commit: Annotated[str, QueryParameter(pattern="^(durable|relaxed)$")] = "durable",
+    shed: Annotated[str, QueryParameter(pattern="^(debug|info|warning)?$")] = "",
 ) -> Receipt:
-    """Store log records. 202 means on disk; refused records are named by their index."""
+    """Store log records. 202 means on disk; refused records are named by their index.
+
+    `commit=relaxed` answers before the disk has them. `shed=debug` (`info`, `warning`) lets
+    records up to that level be dropped while too much is in flight.
+    """
     return await accept(delivery_of(request.scope, request.receive, commit=commit, shed=shed))
 
 
@@ -125,8 +127,8 @@ def delivery_of(
     scope: Scope,
     receive: Receive,
     *,
-    commit: Commit = "durable",
-    shed: Shed = "",
+    commit: str = "durable",
+    shed: str = "",
 ) -> Delivery:
     """What the head of a request says, and its body still to come."""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}

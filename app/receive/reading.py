@@ -1,15 +1,14 @@
-"""A request as it arrives -> batches of raw records; what is held of it stays small."""
+"""A request as it arrives -> its whole body, or blocks of lines; time and size are bounded."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from app.errors import AppError
-from app.receive.body import NOT_JSON, records_of_lines
-from app.receive.encoding import BodyTooLarge, UnreadableBody, check_size, decoded
+from app.receive.encoding import BodyTooLarge, check_size, decoded
 
 BLOCK_BYTES: Final = 64 * 1024
 """Lines are decoded so many bytes at a time: a millisecond's work, then others get their turn."""
@@ -116,32 +115,6 @@ async def _joined(pieces: AsyncIterator[bytes], limit: int, hold: Callable[[int]
     return b"".join(found)
 
 
-class RawBatch(NamedTuple):
-    """Records as the sender wrote them, and the bytes they were decoded from."""
-
-    records: list[Any]
-    size: int
-
-
-async def line_batches(
-    chunks: AsyncIterator[bytes], encoding: str, limits: Limits
-) -> AsyncIterator[RawBatch]:
-    """The records of an NDJSON body, block by block.
-
-    Raises `UnreadableBody`, `UnsupportedBody`, `BodyTooLarge`, also in the middle.
-    """
-    pieces = decoded(chunks, encoding, limit=limits.stream_bytes)
-    first = True
-    async for block in line_blocks(pieces, longest=limits.json_bytes):
-        records = records_of_lines(block)
-        if first and records and all(record is NOT_JSON for record in records):
-            raise UnreadableBody("the body is not NDJSON: no line is a JSON value")
-        first = first and not records
-        yield RawBatch(records, len(block))
-    if first:
-        raise UnreadableBody("the body holds no line")
-
-
 async def line_blocks(pieces: AsyncIterator[bytes], *, longest: int) -> AsyncIterator[bytes]:
     """Whole lines, `BLOCK_BYTES` or one line at a time. Raises `BodyTooLarge` for a longer line."""
     held = bytearray()
@@ -150,7 +123,7 @@ async def line_blocks(pieces: AsyncIterator[bytes], *, longest: int) -> AsyncIte
         held += piece
         while len(held) >= BLOCK_BYTES:
             end = held.rfind(b"\n", 0, BLOCK_BYTES) + 1 or held.find(b"\n", searched) + 1
-            if not end:
+            if not end or end > longest:
                 break
             yield bytes(memoryview(held)[:end])
             del held[:end]

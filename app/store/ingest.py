@@ -1,6 +1,7 @@
 """The way of a request's records: normalise, sign, write. The body of `POST /ingest/logs`."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -10,9 +11,10 @@ from app.normalise.normalise import normalise
 from app.normalise.record import Refused, Severity
 from app.normalise.repairs import Refusal
 from app.receive.admission import UNNAMED, Admission, Ticket
-from app.receive.body import NOT_JSON, holds_lines, records_of_json
-from app.receive.contract import Delivery, PartlyAccepted, Receipt, Shed
-from app.receive.reading import IdleWatch, Limits, RawBatch, line_batches, whole_body
+from app.receive.body import NOT_JSON, holds_lines, records_of_json, records_of_lines
+from app.receive.contract import Delivery, PartlyAccepted, Receipt
+from app.receive.encoding import UnreadableBody, decoded
+from app.receive.reading import IdleWatch, Limits, line_blocks, whole_body
 from app.settings import Settings
 from app.store.batch import SignedRecord, signed
 from app.store.committer import Committer
@@ -20,14 +22,14 @@ from app.store.tally import Tally
 
 LEAST_HELD: Final = 4096
 """What a request costs beside its body."""
-SLICE: Final = 256
-"""Records that are prepared in one go: a few milliseconds, then others get their turn."""
+SLICE: Final = 128
+"""Records of JSON that are prepared in one go: a millisecond, then others get their turn."""
 UNIT: Final = 2_048
 """Records of a stream that are stored together."""
 UNIT_BYTES: Final = 1024 * 1024
 EXPANSION: Final = 8
 """What an encoded body is taken to become."""
-SHED: Final[dict[Shed, frozenset[Severity]]] = {
+SHED: Final[dict[str, frozenset[Severity]]] = {
     "": frozenset(),
     "debug": frozenset({Severity.TRACE, Severity.DEBUG}),
     "info": frozenset({Severity.TRACE, Severity.DEBUG, Severity.INFO}),
@@ -42,6 +44,7 @@ class Ingest:
     def __init__(self, committer: Committer, admission: Admission, settings: Settings) -> None:
         self._committer = committer
         self._admission = admission
+        self._turn = asyncio.Lock()
         self._limits = Limits(
             json_bytes=settings.max_body_bytes,
             stream_bytes=settings.max_stream_bytes,
@@ -52,7 +55,7 @@ class Ingest:
     async def __call__(self, delivery: Delivery) -> Receipt:
         with self._admission.admit(_held_by(delivery)) as ticket:
             shed = SHED[delivery.shed] if self._admission.is_strained else frozenset[Severity]()
-            intake = _Intake(self._committer, ticket, delivery, shed)
+            intake = _Intake(self._committer, self._turn, ticket, delivery, shed)
             return await intake.run(self.idle_watch, self._limits)
 
 
@@ -60,9 +63,15 @@ class _Intake:
     """One delivery on its way. Each record of it that was read is accounted for at the end."""
 
     def __init__(
-        self, committer: Committer, ticket: Ticket, delivery: Delivery, shed: frozenset[Severity]
+        self,
+        committer: Committer,
+        turn: asyncio.Lock,
+        ticket: Ticket,
+        delivery: Delivery,
+        shed: frozenset[Severity],
     ) -> None:
         self._committer = committer
+        self._turn = turn
         self._ticket = ticket
         self._delivery = delivery
         self._shed = shed
@@ -72,13 +81,13 @@ class _Intake:
         )
         self._tally = Tally()
         self._unit: list[SignedRecord] = []
-        self._unit_bytes = 0
+        self._bytes_under_way = 0
         self._under_way: tuple[int, asyncio.Future[tuple[SignedRecord, ...]]] | None = None
 
     async def run(self, watch: IdleWatch, limits: Limits) -> Receipt:
         try:
             await self._read(watch, limits)
-            await self._store_unit()
+            await self._store_unit(0)
             await self._settle()
         except AppError as error:
             with suppress(AppError):
@@ -93,27 +102,57 @@ class _Intake:
     async def _read(self, watch: IdleWatch, limits: Limits) -> None:
         receive, encoding = self._delivery.receive, self._delivery.encoding
         if holds_lines(self._delivery.content_type):
-            async for batch in line_batches(watch.chunks(receive), encoding, limits):
-                self._ticket.hold(batch.size)
-                await self._take(batch)
+            pieces = decoded(watch.chunks(receive), encoding, limit=limits.stream_bytes)
+            await self._read_lines(line_blocks(pieces, longest=limits.json_bytes))
             return
         body = await whole_body(
             watch, receive, encoding, limit=limits.json_bytes, hold=self._ticket.hold
         )
         records = records_of_json(body, most=limits.json_records)
-        await self._take(RawBatch(records, len(body)))
+        if len(records) <= SLICE:
+            self._prepare(records)
+            return
+        slices = (records[start : start + SLICE] for start in range(0, len(records), SLICE))
+        await self._prepare_in_turn(slices, most=len(records))
 
-    async def _take(self, batch: RawBatch) -> None:
-        self._prepare(batch.records[:SLICE])
-        for start in range(SLICE, len(batch.records), SLICE):
-            await asyncio.sleep(0)
-            self._prepare(batch.records[start : start + SLICE])
-        self._unit_bytes += batch.size
-        if len(self._unit) >= UNIT or self._unit_bytes >= UNIT_BYTES:
-            await self._store_unit()
+    async def _read_lines(self, blocks: AsyncIterator[bytes]) -> None:
+        gathered: list[bytes] = []
+        size = 0
+        async for block in blocks:
+            gathered.append(block)
+            size += len(block)
+            self._ticket.hold(LEAST_HELD + size + self._bytes_under_way)
+            if size >= UNIT_BYTES:
+                await self._prepare_lines(gathered)
+                await self._store_unit(size)
+                gathered, size = [], 0
+        await self._prepare_lines(gathered)
+        if not self._tally.read:
+            raise UnreadableBody("the body holds no line")
+
+    async def _prepare_lines(self, blocks: list[bytes]) -> None:
+        portions = map(records_of_lines, blocks)
+        while await self._prepare_in_turn(portions, most=UNIT):
+            await self._store_unit(0)
+
+    async def _prepare_in_turn(self, portions: Iterator[list[Any]], *, most: int) -> bool:
+        """Prepare up to `most` records; whether there may be more.
+
+        One after the other, not all at once: the first is then stored while the next is prepared,
+        instead of all waiting for the processor together and then for the disk together.
+        """
+        async with self._turn:
+            for portion in portions:
+                self._prepare(portion)
+                await asyncio.sleep(0)
+                if len(self._unit) >= most:
+                    return True
+        return False
 
     def _prepare(self, raw: list[Any]) -> None:
         tally = self._tally
+        if not tally.read and raw and all(one is NOT_JSON for one in raw):
+            raise UnreadableBody("the body is not NDJSON: no line is a JSON value")
         prepared, refused = prepare(raw, self._context, first=tally.read)
         tally.read += len(raw)
         tally.refuse(refused)
@@ -126,7 +165,7 @@ class _Intake:
             prepared = kept
         self._unit += prepared
 
-    async def _store_unit(self) -> None:
+    async def _store_unit(self, size: int) -> None:
         """Hand the unit over once the one before it is stored: two at most are held."""
         await self._settle()
         if self._unit:
@@ -134,7 +173,8 @@ class _Intake:
                 self._unit, sender=self._sender, relaxed=self._delivery.relaxed
             )
             self._under_way = (len(self._unit), done)
-            self._unit, self._unit_bytes = [], 0
+            self._bytes_under_way = size
+            self._unit = []
 
     async def _settle(self) -> None:
         if self._under_way is None:

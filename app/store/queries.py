@@ -97,6 +97,7 @@ UPSERT_SIGNATURES: Final = """
     RETURNING signature_id, (xmax = 0) AS is_new
 """
 
+# One identity for all marks of a batch: making one for each costs as much as storing it.
 # Marks the failing chains, and the late records of chains known to fail: they may change what
 # such a chain means.
 MARK_CHAINS: Final = """
@@ -105,14 +106,14 @@ MARK_CHAINS: Final = """
         SELECT failing FROM unnest($1::text[]) AS failing ORDER BY 1
         ON CONFLICT DO NOTHING
     )
-    INSERT INTO chain_marks (correlation_id)
-    SELECT unnest($1::text[])
+    INSERT INTO chain_marks (correlation_id, mark_id)
+    SELECT unnest($1::text[]), $3::uuid
     UNION ALL
-    SELECT correlation_id FROM failing_chains WHERE correlation_id = ANY($2::text[])
+    SELECT correlation_id, $3::uuid FROM failing_chains WHERE correlation_id = ANY($2::text[])
 """
 MARK_TOUCHED: Final = """
-    INSERT INTO chain_marks (correlation_id)
-    SELECT correlation_id FROM failing_chains WHERE correlation_id = ANY($1::text[])
+    INSERT INTO chain_marks (correlation_id, mark_id)
+    SELECT correlation_id, $2::uuid FROM failing_chains WHERE correlation_id = ANY($1::text[])
 """
 
 # Identifiers and partition bounds take no parameters; both are made from a date alone.

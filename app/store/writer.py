@@ -1,7 +1,7 @@
 """One batch -> one transaction: records, signatures, marks. Committed when it returns."""
 
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
@@ -136,9 +136,9 @@ async def _account(driver: Any, new: list[SignedRecord], *, resent: int) -> Outc
     failing = {signed.record.correlation_id for signed in new if signed.signature}
     touched = {signed.record.correlation_id for signed in new} - failing
     if failing:
-        await driver.execute(queries.MARK_CHAINS, list(failing), list(touched))
+        await driver.execute(queries.MARK_CHAINS, list(failing), list(touched), uuid4())
     elif touched:
-        await driver.execute(queries.MARK_TOUCHED, list(touched))
+        await driver.execute(queries.MARK_TOUCHED, list(touched), uuid4())
     # Last: from here to the commit other writers wait that count the same signatures.
     new_signatures = await _count_signatures(driver, by_signature(new))
     return Outcome(stored=len(new), resent=resent, new_signatures=new_signatures)

@@ -160,7 +160,6 @@ async def test_an_unknown_choice_is_refused_and_named(
     assert [error["key"] for error in answer.json()["errors"]] == [key]
 
 
-@pytest.mark.xfail(strict=True, reason="the answer tells the wrong value only")
 async def test_an_unknown_choice_is_told_which_there_are(client: httpx.AsyncClient) -> None:
     answer = await send(client, lines(1), query="?commit=maybe")
 
@@ -233,7 +232,6 @@ async def test_a_full_service_refuses_before_it_reads(
     assert [answer.status_code for answer in accepted] == [202, 202]
 
 
-@pytest.mark.xfail(strict=True, reason="the unit being gathered is not held, only its last block")
 async def test_what_is_gathered_of_an_encoded_stream_is_held(
     narrow: httpx.AsyncClient, database_url: str
 ) -> None:
