@@ -50,13 +50,13 @@ class Admission:
         if self._held + size > self._capacity and self._held > held_already:
             raise Overloaded
         if sender != UNNAMED:
-            self._check_share(sender, size, others=self._by_sender[sender] - held_already)
+            self._check_share(sender, size, others=self._by_sender.get(sender, 0) - held_already)
         self._held += size
         self._by_sender[sender] = self._by_sender.get(sender, 0) + size
 
     def give(self, sender: str, size: int) -> None:
         self._held -= size
-        left = self._by_sender.pop(sender) - size
+        left = self._by_sender.pop(sender, 0) - size
         if left:
             self._by_sender[sender] = left
 

@@ -100,13 +100,14 @@ async def whole_body(
     check_size(len(chunk), limit)
     if not more:  # as of nearly every request; a generator would cost more than the chunk
         return chunk
-    rest = await _joined(watch.chunks(receive), limit - len(chunk), hold)
-    return chunk + rest
+    return await _joined(watch.chunks(receive), limit, hold, begin=chunk)
 
 
-async def _joined(pieces: AsyncIterator[bytes], limit: int, hold: Callable[[int], None]) -> bytes:
-    found: list[bytes] = []
-    size = 0
+async def _joined(
+    pieces: AsyncIterator[bytes], limit: int, hold: Callable[[int], None], *, begin: bytes = b""
+) -> bytes:
+    found = [begin]
+    size = len(begin)
     async for piece in pieces:
         found.append(piece)
         size += len(piece)

@@ -244,3 +244,26 @@ async def test_what_is_gathered_of_an_encoded_stream_is_held(
 
     held = next(row for row in metrics.splitlines() if row.startswith("prodsentinel_bytes_in"))
     assert float(held.split()[1]) > UNIT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"hello\nworld", "no line is a JSON value"),
+        (b"", "holds no line"),
+        (b"\n" * 200_000, "holds no line"),
+    ],
+)
+async def test_lines_that_say_nothing_are_refused_as_a_whole(
+    client: httpx.AsyncClient, content: bytes, says: str
+) -> None:
+    answer = await send(client, content)
+
+    assert answer.status_code == 400
+    assert says in answer.json()["detail"]
+
+
+async def test_blank_lines_before_the_first_record_are_skipped(client: httpx.AsyncClient) -> None:
+    answer = await send(client, b"\n" * 200_000 + line(1))
+
+    assert answer.json() == {"accepted": 1, "rejected": []}
