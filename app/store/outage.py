@@ -112,13 +112,13 @@ class Outage:
 
     async def _write(self, batch: SpooledBatch, connection: OwnConnection) -> list[LogRecord]:
         records = [signed(index, record) for index, record in enumerate(batch.records)]
-        async with asyncio.timeout(LONGEST_DRAIN_SECONDS), connection.use() as driver:
+        async with connection.use(seconds=LONGEST_DRAIN_SECONDS) as driver:
             outcome = await write_batch(driver, records)
         metrics.SIGNATURES.inc(outcome.new_signatures)
         return [one.record for one in outcome.refused]
 
     async def _look_for_database(self, connection: OwnConnection) -> None:
-        async with asyncio.timeout(self.patience), connection.use() as driver:
+        async with connection.use(seconds=self.patience) as driver:
             await driver.fetchval(queries.PING)
         self._end()
 
