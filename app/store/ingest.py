@@ -12,6 +12,7 @@ from app.normalise.repairs import Refusal
 from app.receive.admission import UNNAMED, Admission, Ticket
 from app.receive.body import NOT_JSON, holds_lines, records_of_json
 from app.receive.contract import Delivery, PartlyAccepted, Receipt, Shed
+from app.receive.encoding import check_size
 from app.receive.reading import IdleWatch, Limits, RawBatch, line_batches, whole_body
 from app.settings import Settings
 from app.store.batch import SignedRecord, signed
@@ -50,6 +51,7 @@ class Ingest:
         self.idle_watch = IdleWatch(seconds=settings.body_timeout_seconds)
 
     async def __call__(self, delivery: Delivery) -> Receipt:
+        _check_announced(delivery, self._limits)
         with self._admission.admit(_held_by(delivery)) as ticket:
             shed = SHED[delivery.shed] if self._admission.is_strained else frozenset[Severity]()
             intake = _Intake(self._committer, ticket, delivery, shed)
@@ -144,6 +146,15 @@ class _Intake:
         poison = await done
         self._tally.accepted += count - len(poison)
         self._tally.refuse([Refused(index=p.index, reason=Refusal.NOT_STORABLE) for p in poison])
+
+
+def _check_announced(delivery: Delivery, limits: Limits) -> None:
+    """A body that says it is too large is not read. Raises `BodyTooLarge`."""
+    length = delivery.length
+    if length is None or length <= limits.json_bytes or delivery.encoding:
+        return
+    in_lines = holds_lines(delivery.content_type)
+    check_size(length, limits.stream_bytes if in_lines else limits.json_bytes)
 
 
 def _held_by(delivery: Delivery) -> int:
