@@ -9,7 +9,13 @@ import msgspec
 
 from app.errors import AppError
 from app.receive.body import NOT_JSON, records_of_lines
-from app.receive.encoding import BodyTooLarge, UnreadableBody, check_size, decoded
+from app.receive.encoding import (
+    BodyTooLarge,
+    UnreadableBody,
+    check_size,
+    decoded,
+    encoding_hint,
+)
 
 BLOCK_BYTES: Final = 64 * 1024
 """Lines are decoded so many bytes at a time: a millisecond's work, then others get their turn."""
@@ -135,7 +141,8 @@ async def line_batches(
     async for block in line_blocks(pieces, longest=limits.json_bytes):
         records = records_of_lines(block)
         if first and records and all(record is NOT_JSON for record in records):
-            raise UnreadableBody("the body is not NDJSON: no line is a JSON value")
+            hint = encoding_hint(block)
+            raise UnreadableBody(f"the body is not NDJSON: no line is a JSON value{hint}")
         first = first and not records
         yield RawBatch(records, len(block))
     if first:
@@ -156,6 +163,6 @@ async def line_blocks(pieces: AsyncIterator[bytes], *, longest: int) -> AsyncIte
             del held[:end]
             searched = 0
         if len(held) > longest:
-            raise BodyTooLarge(f"a line is longer than {longest:,} bytes")
+            raise BodyTooLarge(f"a line is longer than {longest:,} bytes; send smaller records")
     if held:
         yield bytes(held)
