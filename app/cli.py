@@ -105,6 +105,7 @@ def serve(*, migrate: bool) -> None:
                 port=settings.port,
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=5,
             )
 

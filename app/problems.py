@@ -88,7 +88,8 @@ def _from_encoding(error: UnicodeDecodeError) -> ProblemDetailsException:
     return _problem(400, f"The body is not UTF-8: {error.reason} at byte {error.start}.")
 
 
-def _from_unexpected(error: Exception) -> ProblemDetailsException:
+def problem_of_unexpected(error: Exception) -> ProblemDetailsException:
+    """What an error that nobody raised on purpose says over HTTP; the log says more."""
     log.error("request_failed", exc_info=error)
     return _problem(500, "The service failed; its log says why.")
 
@@ -99,7 +100,7 @@ problem_details = ProblemDetailsPlugin(
             AppError: problem_of,
             HTTPException: _from_http,
             UnicodeDecodeError: _from_encoding,
-            Exception: _from_unexpected,
+            Exception: problem_of_unexpected,
         }
     )
 )

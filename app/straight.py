@@ -13,11 +13,12 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request
+from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ASGIApp, Message, Receive, Send
 
 from app import metrics
 from app.errors import AppError
-from app.problems import problem_of
+from app.problems import problem_of, problem_of_unexpected
 from app.receive.contract import Accept, Receipt
 from app.receive.correlation import safe_token
 from app.receive.handlers import delivery_of
@@ -40,7 +41,10 @@ def straight_ingest(accept: Accept) -> Callable[[ASGIApp], ASGIApp]:
             try:
                 receipt = await accept(delivery_of(scope, receive))
             except AppError as error:
-                await _tell_problem(error, scope, receive, way_back.send)
+                await _tell_problem(problem_of(error), scope, receive, way_back.send)
+            except Exception as error:  # noqa: BLE001 - it is logged, and answered like any other
+                problem = problem_of_unexpected(error)
+                await _tell_problem(problem, scope, receive, way_back.send)
             else:
                 await _tell(receipt, way_back.send)
 
@@ -56,9 +60,11 @@ async def _tell(receipt: Receipt, send: Send) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def _tell_problem(error: AppError, scope: Any, receive: Receive, send: Send) -> None:
+async def _tell_problem(
+    problem: ProblemDetailsException, scope: Any, receive: Receive, send: Send
+) -> None:
     request = Request[Any, Any, Any](scope, receive, send)
-    response = problem_of(error).to_response(request)
+    response = problem.to_response(request)
     await response.to_asgi_response(app=None, request=request)(scope, receive, send)
 
 

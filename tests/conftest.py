@@ -74,8 +74,13 @@ async def database_url(server: EmbeddedServer, migrated: str) -> AsyncIterator[s
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, quiet_seconds=0, digest_interval_seconds=0.05)
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=database_url,
+        data_dir=str(tmp_path),
+        quiet_seconds=0,
+        digest_interval_seconds=0.05,
+    )
 
 
 @pytest.fixture

@@ -32,10 +32,7 @@ _SETTLED = text("""
 # this statement stays, and has the chain digested again.
 _TAKE_MARKS = text("DELETE FROM chain_marks WHERE correlation_id = ANY(:chains)")
 
-_COLUMNS = """
-    correlation_id, occurred_at, received_at, record_id, service, environment, release, instance,
-    sequence, span_id, parent_span_id, signature_id
-"""
+_COLUMNS = ", ".join(("correlation_id", *Link.__struct_fields__))
 _LINKS = """
     SELECT link.*
     FROM unnest(CAST(:chains AS text[])) AS wanted (chain_id)
@@ -85,9 +82,10 @@ async def _read_links(
     found: dict[str, dict[Any, Link]],
 ) -> None:
     rows = await session.execute(statement, {"chains": list(chains), "most": most})
-    for row in rows.mappings():
-        values = {name: row[name] for name in Link.__struct_fields__}
-        found[row["correlation_id"]][row["record_id"], row["occurred_at"]] = Link(**values)
+    names = Link.__struct_fields__
+    for chain, *values in rows:
+        link = Link(**dict(zip(names, values, strict=True)))
+        found[chain][link.record_id, link.occurred_at] = link
 
 
 async def marks_waiting(session: AsyncSession) -> int:

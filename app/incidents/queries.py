@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.incidents.tables import IncidentStatus, incident_chains, incidents
+from app.incidents.tables import IncidentStatus, incidents
+from app.normalise.text import json_text
 
 _OPEN = text("""
     INSERT INTO incidents (
@@ -35,9 +35,34 @@ _EXTEND = text("""
 """)
 
 _DIGESTED_BEFORE = text("""
-    SELECT correlation_id, incident_id, root_signature_id, records
+    SELECT correlation_id, incident_id, root_signature_id, records, first_at, last_at
     FROM incident_chains
     WHERE correlation_id = ANY(CAST(:chains AS text[]))
+""")
+
+_SAVE_DIGESTED = text("""
+    INSERT INTO incident_chains (
+        correlation_id, incident_id, root_record_id, root_signature_id, root_service, symptoms,
+        services, records, errors, first_at, last_at
+    )
+    SELECT *
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS found (
+        correlation_id text, incident_id uuid, root_record_id uuid, root_signature_id text,
+        root_service text, symptoms text[], services text[], records int, errors int,
+        first_at timestamptz, last_at timestamptz
+    )
+    ON CONFLICT (correlation_id) DO UPDATE SET
+        incident_id = excluded.incident_id,
+        root_record_id = excluded.root_record_id,
+        root_signature_id = excluded.root_signature_id,
+        root_service = excluded.root_service,
+        symptoms = excluded.symptoms,
+        services = excluded.services,
+        records = excluded.records,
+        errors = excluded.errors,
+        first_at = excluded.first_at,
+        last_at = excluded.last_at,
+        digested_at = now()
 """)
 
 _SUBTRACT = text("""
@@ -81,14 +106,8 @@ async def leave_incident(session: AsyncSession, incident_id: UUID, *, records: i
 
 
 async def save_digested(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
-    statement = insert(incident_chains)
-    columns = {name: statement.excluded[name] for name in rows[0] if name != "correlation_id"}
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["correlation_id"], set_=columns | {"digested_at": func.now()}
-        ),
-        rows,
-    )
+    """Keep what was found of these chains, in one statement."""
+    await session.execute(_SAVE_DIGESTED, {"rows": json_text(rows)})
 
 
 async def count_unresolved(session: AsyncSession) -> int:

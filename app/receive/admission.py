@@ -49,6 +49,8 @@ class Admission:
         # A request larger than the capacity passes when it is alone.
         if self._held + size > self._capacity and self._held > held_already:
             raise Overloaded
+        if sender != UNNAMED:
+            self._check_share(sender, size, others=self._by_sender[sender] - held_already)
         self._held += size
         self._by_sender[sender] = self._by_sender.get(sender, 0) + size
 
@@ -60,13 +62,17 @@ class Admission:
 
     def rename(self, sender: str, size: int) -> None:
         others = self._by_sender.get(sender, 0)
-        if others and others + size > self._share:
-            raise SenderOverLimit(
-                f"{sender!r} has more in flight than its share; send again shortly"
-            )
+        self._check_share(sender, size, others=others)
         self.give(UNNAMED, size)
         self._held += size
         self._by_sender[sender] = others + size
+
+    def _check_share(self, sender: str, size: int, *, others: int) -> None:
+        """`others`: what this sender's other requests hold; a lone one may exceed the share."""
+        if others and self._by_sender[sender] + size > self._share:
+            raise SenderOverLimit(
+                f"{sender!r} has more in flight than its share; send again shortly"
+            )
 
 
 class Ticket:
@@ -78,7 +84,7 @@ class Ticket:
         self._sender = UNNAMED
 
     def hold(self, size: int) -> None:
-        """Hold room for at least so many bytes. Raises `Overloaded`."""
+        """Hold room for at least so many bytes. Raises `Overloaded`, `SenderOverLimit`."""
         if size > self._size:
             self._admission.take(self._sender, size - self._size, held_already=self._size)
             self._size = size

@@ -52,7 +52,9 @@ class PartlyAccepted(AppError):
     """The body broke off after some of its records had been stored."""
 
     def __init__(self, accepted: int, cause: AppError) -> None:
-        super().__init__(f"{cause}; {accepted:,} records before that were accepted")
+        super().__init__(
+            f"{str(cause).rstrip('.')}; {accepted:,} records before that were accepted"
+        )
         self.accepted = accepted
         self.cause = cause
 

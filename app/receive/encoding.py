@@ -12,7 +12,8 @@ _PIECE: Final = 64 * 1024
 _GZIP: Final = 31  # zlib's word for a window of 32 KiB and a gzip header
 # zstd makes 128 KiB of 4 bytes at best: a slice becomes at most 4 MiB.
 _ZSTD_SLICE: Final = 128
-_ZSTD_WINDOW: Final = 2**27
+# What RFC 9659 lets a sender ask for. It is held as long as the body comes.
+_ZSTD_WINDOW: Final = 2**23
 
 
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}

@@ -67,20 +67,37 @@ def annotated_row(one: SignedRecord) -> tuple[Any, ...]:
     return (*record_row(one), list(one.record.annotations))
 
 
-def signature_columns(batch: Iterable[SignedRecord]) -> tuple[list[Any], ...]:
-    """The parameters of `queries.UPSERT_SIGNATURES`: one row a signature, counted."""
+def by_signature(batch: Iterable[SignedRecord]) -> dict[str, list[SignedRecord]]:
+    """The errors of a batch, signature by signature."""
     groups: dict[str, list[SignedRecord]] = {}
-    for signed in batch:
-        if signed.signature:
-            groups.setdefault(signed.signature.signature_id, []).append(signed)
-    rows = [_signature_row(group) for group in groups.values()]
+    for one in batch:
+        if one.signature:
+            groups.setdefault(one.signature.signature_id, []).append(one)
+    return groups
+
+
+def count_columns(groups: dict[str, list[SignedRecord]]) -> tuple[list[Any], ...]:
+    """The parameters of `queries.COUNT_SIGNATURES`: one row a signature."""
+    return _columns([(name, *_counted(group)) for name, group in groups.items()])
+
+
+def signature_columns(groups: dict[str, list[SignedRecord]]) -> tuple[list[Any], ...]:
+    """The parameters of `queries.UPSERT_SIGNATURES`: one row a signature."""
+    return _columns([_signature_row(group) for group in groups.values()])
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> tuple[list[Any], ...]:
     return tuple(map(list, zip(*rows, strict=True)))
+
+
+def _counted(group: list[SignedRecord]) -> tuple[Any, ...]:
+    times = [one.record.occurred_at for one in group]
+    return min(times), max(times), len(group)
 
 
 def _signature_row(group: list[SignedRecord]) -> tuple[Any, ...]:
     signature = group[0].signature
     assert signature is not None  # noqa: S101 - the caller groups by it
-    times = [signed.record.occurred_at for signed in group]
     return (
         signature.signature_id,
         signature.version,
@@ -92,9 +109,7 @@ def _signature_row(group: list[SignedRecord]) -> tuple[Any, ...]:
         signature.caller,
         json_text(signature.explanation),
         json_text(_sample(group[0].record)),
-        min(times),
-        max(times),
-        len(group),
+        *_counted(group),
     )
 
 

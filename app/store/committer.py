@@ -18,9 +18,9 @@ from app.store.fairness import FairQueue
 from app.store.outage import Outage
 from app.store.writer import Outcome, write_batch
 
-WRITERS: Final = 2
-"""Transactions at a time: while one waits for the disk, the next is being copied."""
 MOST_IN_GROUP: Final = 2_500
+PLENTY: Final = 500
+"""Records that are worth a second transaction beside the one under way; fewer join the next."""
 
 Refused = tuple[SignedRecord, ...]
 
@@ -39,23 +39,29 @@ def _weigh(waiting: _Waiting) -> int:
 class _Lane:
     """Requests that may share transactions, and the word that some are waiting."""
 
-    def __init__(self, *, is_relaxed: bool) -> None:
-        self.is_relaxed = is_relaxed
-        self.queue = FairQueue[_Waiting](weigh=_weigh)
-        self.arrived = asyncio.Event()
+    def __init__(self) -> None:
+        self._queue = FairQueue[_Waiting](weigh=_weigh)
+        self._some = asyncio.Event()
+        self._plenty = asyncio.Event()
 
     def push(self, sender: str, waiting: _Waiting) -> None:
-        self.queue.push(sender, waiting)
-        self.arrived.set()
+        self._queue.push(sender, waiting)
+        self._tell()
 
-    async def next_group(self) -> list[_Waiting]:
-        await self.arrived.wait()
+    async def next_group(self, *, only_plenty: bool) -> list[_Waiting]:
+        await (self._plenty if only_plenty else self._some).wait()
         # What arrives in this same turn of the loop joins the group.
         await asyncio.sleep(0)
-        group = self.queue.take(MOST_IN_GROUP)
-        if not self.queue:
-            self.arrived.clear()
+        group = self._queue.take(MOST_IN_GROUP)
+        self._tell()
         return group
+
+    def _tell(self) -> None:
+        for event, least in ((self._some, 1), (self._plenty, PLENTY)):
+            if self._queue.weight < least:
+                event.clear()
+            elif not event.is_set():
+                event.set()
 
 
 class Committer:
@@ -65,8 +71,8 @@ class Committer:
         self._database = database
         self._outage = outage
         # What waits for the disk and what does not never share a transaction.
-        self._durable = _Lane(is_relaxed=False)
-        self._relaxed = _Lane(is_relaxed=True)
+        self._durable = _Lane()
+        self._relaxed = _Lane()
 
     def submit(
         self, batch: list[SignedRecord], *, sender: str, relaxed: bool = False
@@ -83,15 +89,17 @@ class Committer:
     async def run(self) -> None:
         """Write until cancelled."""
         async with asyncio.TaskGroup() as writers:
-            writers.create_task(self._write_groups(self._relaxed))
-            for _ in range(WRITERS):
-                writers.create_task(self._write_groups(self._durable))
+            writers.create_task(self._write_groups(self._durable))
+            writers.create_task(self._write_groups(self._durable, only_plenty=True))
+            writers.create_task(self._write_groups(self._relaxed, is_relaxed=True))
 
-    async def _write_groups(self, lane: _Lane) -> None:
-        connection = self._database.own_connection(is_relaxed=lane.is_relaxed)
+    async def _write_groups(
+        self, lane: _Lane, *, only_plenty: bool = False, is_relaxed: bool = False
+    ) -> None:
+        connection = self._database.own_connection(is_relaxed=is_relaxed)
         try:
             while True:
-                if group := await lane.next_group():
+                if group := await lane.next_group(only_plenty=only_plenty):
                     await self._settle(group, connection)
         finally:
             connection.drop()

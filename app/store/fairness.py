@@ -13,12 +13,12 @@ class FairQueue(Generic[Item]):
     def __init__(self, *, weigh: Callable[[Item], int]) -> None:
         self._weigh = weigh
         self._waiting: OrderedDict[str, deque[Item]] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        self.weight = 0
+        """Of all that waits."""
 
     def push(self, sender: str, item: Item) -> None:
         self._waiting.setdefault(sender, deque()).append(item)
+        self.weight += self._weigh(item)
 
     def take(self, most: int) -> list[Item]:
         """Items up to this weight together, or one that is heavier by itself."""
@@ -29,6 +29,7 @@ class FairQueue(Generic[Item]):
             if taken and weight > most:
                 break
             most -= weight
+            self.weight -= weight
             taken.append(items.popleft())
             if items:
                 self._waiting.move_to_end(sender)

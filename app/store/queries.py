@@ -60,6 +60,25 @@ LOCK_IDENTITIES: Final = """
 """
 
 # Sorted: two batches locking signatures in opposite order would deadlock.
+COUNT_SIGNATURES: Final = """
+    WITH locked AS (
+        SELECT signature_id FROM signatures
+        WHERE signature_id = ANY($1::text[])
+        ORDER BY signature_id
+        FOR NO KEY UPDATE
+    )
+    UPDATE signatures SET
+        records = signatures.records + seen.records,
+        first_seen = least(signatures.first_seen, seen.first_seen),
+        last_seen = greatest(signatures.last_seen, seen.last_seen)
+    FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::bigint[])
+        AS seen (signature_id, first_seen, last_seen, records)
+    JOIN locked USING (signature_id)
+    WHERE signatures.signature_id = seen.signature_id
+    RETURNING signatures.signature_id
+"""
+
+# Sorted for the same reason.
 UPSERT_SIGNATURES: Final = """
     INSERT INTO signatures (
         signature_id, version, exception_type, title, message, culprit, callee, caller,
@@ -78,13 +97,19 @@ UPSERT_SIGNATURES: Final = """
     RETURNING signature_id, (xmax = 0) AS is_new
 """
 
-MARK_FAILING: Final = """
-    INSERT INTO failing_chains (correlation_id)
-    SELECT * FROM unnest($1::text[]) AS failing ORDER BY 1
-    ON CONFLICT DO NOTHING
+# Marks the failing chains, and the late records of chains known to fail: they may change what
+# such a chain means.
+MARK_CHAINS: Final = """
+    WITH failing AS (
+        INSERT INTO failing_chains (correlation_id)
+        SELECT failing FROM unnest($1::text[]) AS failing ORDER BY 1
+        ON CONFLICT DO NOTHING
+    )
+    INSERT INTO chain_marks (correlation_id)
+    SELECT unnest($1::text[])
+    UNION ALL
+    SELECT correlation_id FROM failing_chains WHERE correlation_id = ANY($2::text[])
 """
-
-# Also the late records of a chain known to fail: they may change what it means.
 MARK_TOUCHED: Final = """
     INSERT INTO chain_marks (correlation_id)
     SELECT correlation_id FROM failing_chains WHERE correlation_id = ANY($1::text[])

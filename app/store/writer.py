@@ -7,7 +7,14 @@ import asyncpg
 import msgspec
 
 from app.store import queries
-from app.store.batch import SignedRecord, annotated_row, record_row, signature_columns
+from app.store.batch import (
+    SignedRecord,
+    annotated_row,
+    by_signature,
+    count_columns,
+    record_row,
+    signature_columns,
+)
 
 # What PostgreSQL or the driver says of a value it cannot hold; never of a missing server.
 _POISON: Final = (
@@ -125,15 +132,26 @@ async def _copy(driver: Any, table: str, batch: list[SignedRecord]) -> None:
 
 
 async def _account(driver: Any, new: list[SignedRecord], *, resent: int) -> Outcome:
-    """Count the signatures of the new records and mark their chains."""
-    new_signatures = 0
-    columns = signature_columns(new)
-    if columns:
-        rows = await driver.fetch(queries.UPSERT_SIGNATURES, *columns)
-        new_signatures = sum(row["is_new"] for row in rows)
-        failing = {signed.record.correlation_id for signed in new if signed.signature}
-        await driver.execute(queries.MARK_FAILING, list(failing))
-    if new:
-        touched = {signed.record.correlation_id for signed in new}
+    """Mark the chains of the new records, and count their signatures."""
+    failing = {signed.record.correlation_id for signed in new if signed.signature}
+    touched = {signed.record.correlation_id for signed in new} - failing
+    if failing:
+        await driver.execute(queries.MARK_CHAINS, list(failing), list(touched))
+    elif touched:
         await driver.execute(queries.MARK_TOUCHED, list(touched))
+    # Last: from here to the commit other writers wait that count the same signatures.
+    new_signatures = await _count_signatures(driver, by_signature(new))
     return Outcome(stored=len(new), resent=resent, new_signatures=new_signatures)
+
+
+async def _count_signatures(driver: Any, groups: dict[str, list[SignedRecord]]) -> int:
+    """Count what is known by its name alone, and store what is new whole; how many that were."""
+    if not groups:
+        return 0
+    known = await driver.fetch(queries.COUNT_SIGNATURES, *count_columns(groups))
+    for row in known:
+        del groups[row["signature_id"]]
+    if not groups:
+        return 0
+    rows = await driver.fetch(queries.UPSERT_SIGNATURES, *signature_columns(groups))
+    return sum(row["is_new"] for row in rows)
