@@ -39,7 +39,7 @@ async def fill(ledger: Ledger, api: Api, *, requests: int, size: int = 1) -> Non
 
 async def test_normal_traffic_never_touches_the_spool(api: Api, shared_url: str) -> None:
     ledger, before = Ledger(), written_at(api.home)
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         await asyncio.sleep(1)
 
     assert ledger.answers.keys() == {202}
@@ -89,7 +89,7 @@ async def test_what_waits_is_stored_in_the_order_it_came(
 async def test_killed_while_spooling(api: Api, proxy: Proxy, shared_url: str) -> None:
     ledger = Ledger()
     proxy.leave()
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         for round_ in range(2):
             await asyncio.sleep(0.7 + 0.23 * round_)
             await api.kill()
@@ -110,7 +110,7 @@ async def test_killed_while_a_write_to_the_spool_waits(
     ledger = Ledger()
     proxy.leave()
     await fill(ledger, api, requests=3)
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         with spool_locked(api.home):
             await asyncio.sleep(1)
             await api.kill()
@@ -160,7 +160,7 @@ async def test_killed_at_any_moment_of_a_drain_under_load(
     api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         for round_ in range(2):
             proxy.leave()
             await asyncio.sleep(0.6)
