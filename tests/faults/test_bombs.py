@@ -76,6 +76,7 @@ async def test_a_bomb_beside_others_does_not_hold_them_up(shared_api: Api) -> No
             slowest = max(slowest, time.perf_counter() - started)
             await asyncio.sleep(0.02)
 
-    assert (await bomb)[0].status == 413
+    # 503 where the others' bytes in flight leave it no room to grow to the cap.
+    assert (await bomb)[0].status in (413, 503)
     assert ledger.answers.keys() == {202}
     assert slowest < 3
