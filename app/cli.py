@@ -76,7 +76,8 @@ def _with_database() -> Iterator[Settings]:
     # Without this SIGTERM, the way systemd and Docker stop a process, would leave it running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield msgspec.structs.replace(settings, database_url=server.url)
+        with server.watched():
+            yield msgspec.structs.replace(settings, database_url=server.url)
     finally:
         server.stop()
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import MetaData, Text, event
@@ -19,6 +19,9 @@ from sqlalchemy.ext.asyncio import (
 
 from app.errors import AppError
 from app.settings import Settings
+
+ROLLBACK_SECONDS: Final = 0.5
+"""What a server gets to undo a statement that took too long; then its connection is closed."""
 
 metadata = MetaData(
     naming_convention={
@@ -140,8 +143,18 @@ class OwnConnection:
         self._driver: Any = None
 
     @asynccontextmanager
-    async def use(self) -> AsyncIterator[Any]:
-        """The asyncpg connection. Raises `DatabaseUnavailable`."""
+    async def use(self, *, seconds: float) -> AsyncIterator[Any]:
+        """The asyncpg connection, for so long. Raises `DatabaseUnavailable`, `TimeoutError`."""
+        # What a timeout cancels ends with a ROLLBACK, and a frozen server does not answer that.
+        last_moment = asyncio.get_running_loop().call_later(seconds + ROLLBACK_SECONDS, self.drop)
+        try:
+            async with asyncio.timeout(seconds), self._kept() as driver:
+                yield driver
+        finally:
+            last_moment.cancel()
+
+    @asynccontextmanager
+    async def _kept(self) -> AsyncIterator[Any]:
         try:
             if self._driver is None or self._driver.is_closed():
                 self.drop()

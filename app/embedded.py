@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +32,8 @@ with warnings.catch_warnings():
 
 log = structlog.get_logger(__name__)
 
+LOOK_SECONDS: Final = 0.5
+JOIN_SECONDS: Final = 10.0
 RECOVERY_SECONDS: Final = 600.0
 """After a crash the WAL is read again: gigabytes, at worst."""
 
@@ -57,6 +61,43 @@ class EmbeddedServer:
     def stop(self) -> None:
         self._server.cleanup()
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Until the block ends the server is started again whenever it is gone."""
+        done = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(done,), name="embedded", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join(JOIN_SECONDS)
+
+    def _watch(self, done: threading.Event) -> None:
+        while not done.wait(LOOK_SECONDS):
+            if self._is_gone():
+                log.warning("embedded_server_gone", log=str(self._data / "log"))
+                self._start_again()
+
+    def _is_gone(self) -> bool:
+        postmaster = self._server.get_postmaster_info().process
+        try:
+            # Not `is_running`: where this is process 1 of a container, the dead one is our child.
+            if postmaster is not None:
+                postmaster.wait(0)
+        except psutil.TimeoutExpired:
+            return False
+        return True
+
+    def _start_again(self) -> None:
+        """With the settings it had; at the next look again, as while a process of it lingers."""
+        try:
+            self._launch()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next attempt may do
+            log.error("embedded_server_not_started", reason=repr(error))  # noqa: TRY400
+        else:
+            log.info("embedded_server_started")
+
     def _make(self) -> None:
         # The package's own lock: two processes may want to make the same directory.
         with self._server._lock:  # noqa: SLF001
@@ -83,6 +124,9 @@ class EmbeddedServer:
         main = self._data / "postgresql.conf"
         _write(self._data / "prodsentinel.conf", as_file(settings))
         _write(main, with_include(main.read_text()))
+        self._launch()
+
+    def _launch(self) -> None:
         # One that another process is just starting: the package takes only a ready one.
         self._wait_while_it_starts()
         try:

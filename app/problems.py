@@ -40,7 +40,13 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-_LATER: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_LATER: Final = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+_HEADERS: Final = {
+    HTTPStatus.TOO_MANY_REQUESTS: _LATER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _LATER,
+    # What comes late would be read as the next request.
+    HTTPStatus.REQUEST_TIMEOUT: {"Connection": "close"},
+}
 
 
 def _problem(
@@ -63,7 +69,7 @@ def problem_of(error: AppError) -> ProblemDetailsException:
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     extra = {"accepted": error.accepted} if isinstance(error, PartlyAccepted) else None
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in _LATER else None
+    headers = _HEADERS.get(status)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("refused_for_now", reason=repr(cause.__cause__ or cause))
     return _problem(status, str(error), headers=headers, extra=extra)

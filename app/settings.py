@@ -38,7 +38,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
         ),
     ] = ""
     data_dir: Annotated[
-        str, Meta(description="Where the embedded PostgreSQL and the spool keep their files.", min_length=1)
+        str,
+        Meta(
+            description="Where the embedded PostgreSQL and the spool keep their files.",
+            min_length=1,
+        ),
     ] = "var"
     host: Annotated[str, Meta(description="Address the API listens on.", min_length=1)] = (
         "127.0.0.1"

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody
+from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody, encoding_hint
 from app.receive.wire import wire_lines, wire_record, wire_records
 
 NOT_JSON: Final = object()
@@ -53,7 +53,7 @@ def _records_of_json(body: bytes) -> list[Any]:
         # Senders forget the NDJSON type: take lines when each of the first two is a value.
         if _looks_like_lines(body):
             return records_of_lines(body)
-        raise UnreadableBody(f"the body is not JSON: {error}") from error
+        raise UnreadableBody(f"the body is not JSON: {error}{encoding_hint(body)}") from error
     return value if isinstance(value, list) else [value]
 
 

@@ -16,6 +16,10 @@ _ZSTD_SLICE: Final = 128
 _ZSTD_WINDOW: Final = 2**23
 
 
+_MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How these begin: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1."""
+
+
 class UnreadableBody(AppError):
     """Nothing in the body can be read."""
 
@@ -105,6 +109,14 @@ def decoder(encoding: str) -> Decoder:
             f"Content-Encoding {encoding!r} is not read; send identity, gzip or zstd"
         )
     return known()
+
+
+def encoding_hint(start: bytes) -> str:
+    """For a body that cannot be read: whether its sender forgot the header."""
+    for magic, encoding in _MAGIC.items():
+        if start.startswith(magic):
+            return f"; it begins like {encoding}, which needs Content-Encoding: {encoding}"
+    return ""
 
 
 def check_size(size: int, limit: int) -> None:

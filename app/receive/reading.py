@@ -130,6 +130,6 @@ async def line_blocks(pieces: AsyncIterator[bytes], *, longest: int) -> AsyncIte
             del held[:end]
             searched = 0
         if len(held) > longest:
-            raise BodyTooLarge(f"a line is longer than {longest:,} bytes")
+            raise BodyTooLarge(f"a line is longer than {longest:,} bytes; send smaller records")
     if held:
         yield bytes(held)

@@ -129,7 +129,7 @@ class Committer:
 
     async def _write(self, records: list[SignedRecord], connection: OwnConnection) -> Outcome:
         started = time.perf_counter()
-        async with asyncio.timeout(self._outage.patience), connection.use() as driver:
+        async with connection.use(seconds=self._outage.patience) as driver:
             outcome = await write_batch(driver, records)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
         metrics.BATCH_RECORDS.observe(len(records))

@@ -13,7 +13,7 @@ from app.normalise.repairs import Refusal
 from app.receive.admission import UNNAMED, Admission, Ticket
 from app.receive.body import NOT_JSON, holds_lines, records_of_json, records_of_lines
 from app.receive.contract import Delivery, PartlyAccepted, Receipt
-from app.receive.encoding import UnreadableBody, decoded
+from app.receive.encoding import UnreadableBody, check_size, decoded, encoding_hint
 from app.receive.reading import IdleWatch, Limits, line_blocks, whole_body
 from app.settings import Settings
 from app.store.batch import SignedRecord, signed
@@ -53,6 +53,7 @@ class Ingest:
         self.idle_watch = IdleWatch(seconds=settings.body_timeout_seconds)
 
     async def __call__(self, delivery: Delivery) -> Receipt:
+        _check_announced(delivery, self._limits)
         with self._admission.admit(_held_by(delivery)) as ticket:
             shed = SHED[delivery.shed] if self._admission.is_strained else frozenset[Severity]()
             intake = _Intake(self._committer, self._turn, ticket, delivery, shed)
@@ -131,9 +132,16 @@ class _Intake:
             raise UnreadableBody("the body holds no line")
 
     async def _prepare_lines(self, blocks: list[bytes]) -> None:
-        portions = map(records_of_lines, blocks)
+        portions = map(self._records_of, blocks)
         while await self._prepare_in_turn(portions, most=UNIT):
             await self._store_unit(0)
+
+    def _records_of(self, block: bytes) -> list[Any]:
+        records = records_of_lines(block)
+        if not self._tally.read and records and all(one is NOT_JSON for one in records):
+            hint = encoding_hint(block)
+            raise UnreadableBody(f"the body is not NDJSON: no line is a JSON value{hint}")
+        return records
 
     async def _prepare_in_turn(self, portions: Iterator[list[Any]], *, most: int) -> bool:
         """Prepare up to `most` records; whether there may be more.
@@ -151,8 +159,6 @@ class _Intake:
 
     def _prepare(self, raw: list[Any]) -> None:
         tally = self._tally
-        if not tally.read and raw and all(one is NOT_JSON for one in raw):
-            raise UnreadableBody("the body is not NDJSON: no line is a JSON value")
         prepared, refused = prepare(raw, self._context, first=tally.read)
         tally.read += len(raw)
         tally.refuse(refused)
@@ -184,6 +190,15 @@ class _Intake:
         poison = await done
         self._tally.accepted += count - len(poison)
         self._tally.refuse([Refused(index=p.index, reason=Refusal.NOT_STORABLE) for p in poison])
+
+
+def _check_announced(delivery: Delivery, limits: Limits) -> None:
+    """A body that says it is too large is not read. Raises `BodyTooLarge`."""
+    length = delivery.length
+    if length is None or length <= limits.json_bytes or delivery.encoding:
+        return
+    in_lines = holds_lines(delivery.content_type)
+    check_size(length, limits.stream_bytes if in_lines else limits.json_bytes)
 
 
 def _held_by(delivery: Delivery) -> int:

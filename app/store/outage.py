@@ -1,6 +1,7 @@
 """While PostgreSQL is away: records go to the spool, and from there into the database again."""
 
 import asyncio
+import math
 import time
 from typing import Final, Literal
 
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 0.5
 """How often an absent database is looked for, and the spool for something to drain."""
+BROKEN_SECONDS: Final = 10.0
+"""How long a write that failed counts: then senders are asked in again, to find out."""
 LONGEST_DRAIN_SECONDS: Final = 30.0
 """A batch of the spool may take longer than a request: nobody waits for its answer."""
 
@@ -39,6 +42,7 @@ class Outage:
         self.is_on = False
         self._database = database
         self._spool = spool
+        self._broke_at = -math.inf
 
     def begin(self, reason: BaseException) -> None:
         """From now on records go to the spool at once; without one, each tries the database."""
@@ -55,7 +59,12 @@ class Outage:
         """
         if self._spool is None:
             raise DatabaseUnavailable
-        await asyncio.to_thread(self._spool.append, [one.record for one in records])
+        try:
+            await asyncio.to_thread(self._spool.append, [one.record for one in records])
+        except SpoolBroken:
+            self._broke_at = time.monotonic()
+            raise
+        self._broke_at = -math.inf
         metrics.RECORDS_SPOOLED.inc(len(records))
 
     async def state(self) -> SpoolReport:
@@ -66,6 +75,9 @@ class Outage:
             found = await asyncio.to_thread(self._spool.state)
         except SpoolBroken:
             return SpoolReport(state="broken")
+        # A quota or a failing disk shows only when something is written.
+        if time.monotonic() - self._broke_at < BROKEN_SECONDS:
+            return SpoolReport(state="broken", records=found.records)
         if found.full:
             return SpoolReport(state="full", records=found.records)
         return SpoolReport(state="filled" if found.records else "empty", records=found.records)
@@ -112,13 +124,13 @@ class Outage:
 
     async def _write(self, batch: SpooledBatch, connection: OwnConnection) -> list[LogRecord]:
         records = [signed(index, record) for index, record in enumerate(batch.records)]
-        async with asyncio.timeout(LONGEST_DRAIN_SECONDS), connection.use() as driver:
+        async with connection.use(seconds=LONGEST_DRAIN_SECONDS) as driver:
             outcome = await write_batch(driver, records)
         metrics.SIGNATURES.inc(outcome.new_signatures)
         return [one.record for one in outcome.refused]
 
     async def _look_for_database(self, connection: OwnConnection) -> None:
-        async with asyncio.timeout(self.patience), connection.use() as driver:
+        async with connection.use(seconds=self.patience) as driver:
             await driver.fetchval(queries.PING)
         self._end()
 

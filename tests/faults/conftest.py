@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
 from app.database import asyncpg_dsn
 from app.embedded import EmbeddedServer
 from app.migrate import migrate
+from tests.faults.ledger import Ledger
 from tests.faults.proxy import Proxy
 from tests.faults.rig import QUIETLY, Api, empty
 
@@ -55,8 +57,22 @@ async def api(shared_api: Api, proxy: Proxy, shared_url: str) -> AsyncIterator[A
     """The shared process over an empty database; whatever the test did to it is undone."""
     yield shared_api
     proxy.withholding_commits = False
+    proxy.withheld.clear()
     proxy.come_back()
     if not shared_api.process_is_alive():
         await shared_api.start()
     await shared_api.until_health(status="ok", database="ok")
     await empty(shared_url)
+
+
+@pytest.fixture
+async def others_are_served(shared_api: Api) -> AsyncIterator[None]:
+    """The same process lives on after each of these, and answers others."""
+    before = shared_api.process
+    yield
+    ledger = Ledger()
+    async with httpx.AsyncClient(base_url=shared_api.url, timeout=5) as client:
+        answer = await ledger.send(client, ledger.make(2))
+    assert answer is not None
+    assert answer.status_code == 202
+    assert shared_api.process == before

@@ -115,7 +115,7 @@ def _chunks(records: list[Raw], size: int) -> Iterable[list[Raw]]:
 
 @contextlib.asynccontextmanager
 async def load(
-    ledger: Ledger, url: str, *, senders: int = 6, timeout_seconds: float = 5.0
+    ledger: Ledger, url: str, *, senders: int = 4, timeout_seconds: float = 5.0
 ) -> AsyncIterator[None]:
     """Senders that post singles and batches until the block ends, whatever they are answered."""
     done = asyncio.Event()
@@ -135,7 +135,7 @@ async def _sender(
 ) -> None:
     while not done.is_set():
         answer = await ledger.send(client, ledger.make(chance.choice((1, 1, 1, 2, 20))))
-        await asyncio.sleep(0.01 if answer is not None and answer.status_code == 202 else 0.05)
+        await asyncio.sleep(0.02 if answer is not None and answer.status_code == 202 else 0.05)
 
 
 class Books(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ async def test_killed_between_copy_and_commit(api: Api, shared_url: str) -> None
     lock = "LOCK TABLE signatures IN EXCLUSIVE MODE"
     async with held(shared_url, lock) as watch, asyncio.TaskGroup() as senders:
         senders.create_task(send_and_leave(ledger, api.url))
-        await until_waiting(watch, "INSERT INTO signatures")
+        await until_waiting(watch, "WITH ")
         await api.kill()
 
     await api.start()
@@ -80,7 +80,7 @@ async def test_an_answer_to_commit_that_is_lost_stores_nothing_twice(
 
 async def test_killed_at_any_moment_under_load(api: Api, shared_url: str) -> None:
     ledger = Ledger()
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         for round_ in range(2):
             await asyncio.sleep(0.6 + 0.17 * round_)
             await api.kill()
@@ -93,7 +93,7 @@ async def test_killed_at_any_moment_under_load(api: Api, shared_url: str) -> Non
 
 async def test_connections_cut_under_load(api: Api, proxy: Proxy, shared_url: str) -> None:
     ledger = Ledger()
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         for _ in range(5):
             await asyncio.sleep(0.4)
             proxy.cut()

@@ -17,7 +17,7 @@ async def test_postgres_killed_under_load_and_back(
 ) -> None:
     ledger = Ledger()
     async with Api(own_server.url, tmp_path) as api:
-        async with load(ledger, api.url):
+        async with load(ledger, api.url, senders=3):
             await asyncio.sleep(0.7)
             await asyncio.to_thread(kill_postgres, tmp_path)
             away = await api.until_health(database="unreachable")

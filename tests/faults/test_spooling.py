@@ -5,43 +5,18 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import asyncpg
 import httpx
-import psutil
 import pytest
 
 from app.database import asyncpg_dsn
-from app.embedded import EmbeddedServer
 from tests.faults.ledger import Fate, Ledger, hold_the_law, load, read_books
 from tests.faults.proxy import Proxy
-from tests.faults.rig import QUIETLY, Api, frozen, held, until, until_waiting
+from tests.faults.rig import QUIETLY, Api, held, until_waiting
+from tests.faults.waiting import SPOOL_FILE, records_waiting, until_drained, written_at
 
 pytestmark = pytest.mark.anyio
-
-SPOOL_FILE: Final = Path("data", "spool", "spool.sqlite")
-KB: Final = 1024
-
-
-def records_waiting(home: Path) -> int:
-    """What waits in the spool, by the file's own account."""
-    if not (home / SPOOL_FILE).exists():
-        return 0
-    with contextlib.closing(sqlite3.connect(home / SPOOL_FILE, timeout=5)) as spool:
-        return int(spool.execute("SELECT coalesce(sum(records), 0) FROM batches").fetchone()[0])
-
-
-def written_at(home: Path) -> list[int]:
-    """When the files of the spool were last written."""
-    return [file.stat().st_mtime_ns for file in sorted((home / SPOOL_FILE.parent).glob("*sqlite*"))]
-
-
-async def until_drained(home: Path) -> None:
-    async def nothing_waits() -> bool:
-        return records_waiting(home) == 0
-
-    await until(nothing_waits, seconds=40)
 
 
 @contextlib.contextmanager
@@ -64,7 +39,7 @@ async def fill(ledger: Ledger, api: Api, *, requests: int, size: int = 1) -> Non
 
 async def test_normal_traffic_never_touches_the_spool(api: Api, shared_url: str) -> None:
     ledger, before = Ledger(), written_at(api.home)
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         await asyncio.sleep(1)
 
     assert ledger.answers.keys() == {202}
@@ -114,7 +89,7 @@ async def test_what_waits_is_stored_in_the_order_it_came(
 async def test_killed_while_spooling(api: Api, proxy: Proxy, shared_url: str) -> None:
     ledger = Ledger()
     proxy.leave()
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         for round_ in range(2):
             await asyncio.sleep(0.7 + 0.23 * round_)
             await api.kill()
@@ -135,7 +110,7 @@ async def test_killed_while_a_write_to_the_spool_waits(
     ledger = Ledger()
     proxy.leave()
     await fill(ledger, api, requests=3)
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         with spool_locked(api.home):
             await asyncio.sleep(1)
             await api.kill()
@@ -185,7 +160,7 @@ async def test_killed_at_any_moment_of_a_drain_under_load(
     api: Api, proxy: Proxy, shared_url: str
 ) -> None:
     ledger = Ledger()
-    async with load(ledger, api.url):
+    async with load(ledger, api.url, senders=3):
         for round_ in range(2):
             proxy.leave()
             await asyncio.sleep(0.6)
@@ -212,105 +187,3 @@ async def test_two_processes_share_the_spool_of_a_host(
 
         assert ledger.answers[202] > 50
         await hold_the_law(ledger, api.url, shared_url)
-
-
-async def test_a_database_that_is_slow_does_not_keep_the_sender_waiting(
-    api: Api, shared_url: str
-) -> None:
-    ledger = Ledger()
-    async with (
-        httpx.AsyncClient(base_url=api.url, timeout=10) as client,
-        held(shared_url, "LOCK TABLE log_records IN EXCLUSIVE MODE"),
-    ):
-        answers = await asyncio.gather(*(ledger.send(client, ledger.make(3)) for _ in range(5)))
-
-    assert [answer and answer.status_code for answer in answers] == [202] * 5
-    await hold_the_law(ledger, api.url, shared_url)
-
-
-async def fill_up(ledger: Ledger, client: httpx.AsyncClient) -> httpx.Response:
-    """Send until the service says that it cannot take more."""
-    for _ in range(400):
-        answer = await ledger.send(client, ledger.make(50))
-        assert answer is not None
-        if answer.status_code != 202:
-            return answer
-    raise AssertionError("it never became full")
-
-
-def assert_full(answer: httpx.Response) -> None:
-    assert answer.status_code == 503
-    assert int(answer.headers["retry-after"]) > 0
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "spool" in answer.json()["detail"]
-
-
-async def test_a_full_disk_is_told_and_once_there_is_room_again_taken(
-    api: Api, proxy: Proxy, shared_url: str
-) -> None:
-    ledger = Ledger()
-    unlimited = psutil.RLIM_INFINITY
-    async with httpx.AsyncClient(base_url=api.url, timeout=20) as client:
-        proxy.leave()
-        await ledger.send(client, ledger.make(1))
-        api.process.rlimit(psutil.RLIMIT_FSIZE, (256 * KB, unlimited))
-        full = await fill_up(ledger, client)
-        health = await client.get("/ingest/health")
-        api.process.rlimit(psutil.RLIMIT_FSIZE, (unlimited, unlimited))
-        roomy = await ledger.send(client, ledger.make(1))
-    proxy.come_back()
-
-    assert_full(full)
-    assert health.status_code == 503
-    assert health.json()["database"] == "unreachable"
-    assert health.json()["spool"] not in ("none", "ok")
-    assert roomy is not None
-    assert roomy.status_code == 202
-    await hold_the_law(ledger, api.url, shared_url)
-
-
-async def test_a_spool_at_its_cap_is_told_and_once_drained_taken(
-    proxy: Proxy, shared_url: str, tmp_path: Path
-) -> None:
-    ledger = Ledger()
-    cap = {"PRODSENTINEL_SPOOL_MAX_BYTES": str(1024 * KB)}
-    async with (
-        Api(proxy.url, tmp_path, **QUIETLY, **cap) as api,
-        httpx.AsyncClient(base_url=api.url, timeout=20) as client,
-    ):
-        proxy.leave()
-        full = await fill_up(ledger, client)
-        health = await client.get("/ingest/health")
-        size = (tmp_path / SPOOL_FILE).stat().st_size
-        proxy.come_back()
-        back = await api.until_health(status="ok", database="ok")
-        await until_drained(tmp_path)
-        roomy = await ledger.send(client, ledger.make(1))
-
-        assert_full(full)
-        assert health.status_code == 503
-        assert health.json()["spool"] not in ("none", "ok")
-        assert size <= 1024 * KB
-        assert back["status"] == "ok"
-        assert roomy is not None
-        assert roomy.status_code == 202
-        await hold_the_law(ledger, api.url, shared_url)
-
-
-async def test_a_lone_sender_is_answered_while_postgres_is_frozen(
-    own_server: EmbeddedServer, tmp_path: Path
-) -> None:
-    ledger = Ledger()
-    async with (
-        Api(own_server.url, tmp_path) as api,
-        httpx.AsyncClient(base_url=api.url, timeout=8) as client,
-    ):
-        await ledger.send(client, ledger.make(1))
-        with frozen(tmp_path):
-            answer = await ledger.send(client, ledger.make(1))
-            health = await client.get("/ingest/health")
-
-        assert answer is not None
-        assert answer.status_code == 202
-        assert health.json()["database"] == "unreachable"
-        await hold_the_law(ledger, api.url, own_server.url)
