@@ -24,6 +24,8 @@ BROKEN_SECONDS: Final = 10.0
 """How long a write that failed counts: then senders are asked in again, to find out."""
 LONGEST_DRAIN_SECONDS: Final = 30.0
 """A batch of the spool may take longer than a request: nobody waits for its answer."""
+DRAINED_TOGETHER: Final = 2_000
+"""Records: while the database was away, requests were spooled in small batches."""
 
 
 class SpoolReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,13 +113,13 @@ class Outage:
 
     async def _drain(self, spool: Spool, connection: OwnConnection) -> None:
         drained = 0
-        while batch := await asyncio.to_thread(spool.oldest):
+        while batch := await asyncio.to_thread(spool.oldest, least=DRAINED_TOGETHER):
             started = time.perf_counter()
             refused = await self._write(batch, connection)
             if time.perf_counter() - started < self.patience:
                 self._end()
             # A crash before this line writes the batch again: its keys are stored by then.
-            await asyncio.to_thread(spool.remove, batch.id, unstorable=refused)
+            await asyncio.to_thread(spool.remove, batch.ids, unstorable=refused)
             metrics.RECORDS_DRAINED.inc(len(batch.records))
             drained += len(batch.records)
         log.info("spool_drained", records=drained)

@@ -51,9 +51,9 @@ class SpoolBroken(AppError):
 
 
 class SpooledBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """What one append was given."""
+    """What one append was given, or several after each other."""
 
-    id: int
+    ids: tuple[int, ...]
     records: tuple[LogRecord, ...]
 
 
@@ -115,14 +115,17 @@ class Spool:
             raise
         self._refused_bytes = 0
 
-    def oldest(self) -> SpooledBatch | None:
-        """The first batch that can be read; those before it that cannot are set aside."""
-        return self._run(_oldest) if self._file.exists() else None
+    def oldest(self, *, least: int = 1) -> SpooledBatch | None:
+        """What was appended first: whole batches, until they hold this many records together.
 
-    def remove(self, batch_id: int, *, unstorable: Sequence[LogRecord] = ()) -> None:
-        """Forget the batch, which is in PostgreSQL now but for these records; keep them."""
+        Batches that cannot be read are set aside.
+        """
+        return self._run(lambda one: _oldest(one, least)) if self._file.exists() else None
+
+    def remove(self, ids: Sequence[int], *, unstorable: Sequence[LogRecord] = ()) -> None:
+        """Forget the batches, which are in PostgreSQL now but for these records; keep them."""
         kept = [(json_text(record),) for record in unstorable]
-        self._run(lambda connection: _remove(connection, batch_id, kept))
+        self._run(lambda connection: _remove(connection, ids, kept))
 
     def state(self) -> SpoolState:
         return self._run(self._state) if self._file.exists() else SpoolState()
@@ -224,13 +227,19 @@ def _records(row: _Row) -> tuple[LogRecord, ...] | str:
         return DAMAGED
 
 
-def _oldest(connection: sqlite3.Connection) -> SpooledBatch | None:
-    while row := connection.execute(queries.OLDEST).fetchone():
+def _oldest(connection: sqlite3.Connection, least: int) -> SpooledBatch | None:
+    ids: list[int] = []
+    found: list[LogRecord] = []
+    last = 0
+    while len(found) < least and (row := connection.execute(queries.OLDEST, (last,)).fetchone()):
+        last = row[0]
         records = _records(row)
-        if not isinstance(records, str):
-            return SpooledBatch(id=row[0], records=records)
-        _set_aside(connection, row, records)
-    return None
+        if isinstance(records, str):
+            _set_aside(connection, row, records)
+        else:
+            ids.append(last)
+            found += records
+    return SpooledBatch(ids=tuple(ids), records=tuple(found)) if ids else None
 
 
 def _set_aside(connection: sqlite3.Connection, row: _Row, reason: str) -> None:
@@ -257,21 +266,25 @@ def _take_back(connection: sqlite3.Connection) -> None:
         log.info("spooled_batches_readable_again", batches=count)
 
 
-def _remove(connection: sqlite3.Connection, batch_id: int, unstorable: list[tuple[str]]) -> None:
+def _remove(
+    connection: sqlite3.Connection, ids: Sequence[int], unstorable: list[tuple[str]]
+) -> None:
     try:
-        _forget(connection, batch_id, unstorable)
+        _forget(connection, ids, unstorable)
     except sqlite3.OperationalError as error:
         if primary_code(error) != sqlite3.SQLITE_FULL:
             raise
         # Others filled the disk. Once its log is in the file, the log begins anew: in old space.
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        _forget(connection, batch_id, unstorable)
+        _forget(connection, ids, unstorable)
     _shrink(connection)
 
 
-def _forget(connection: sqlite3.Connection, batch_id: int, unstorable: list[tuple[str]]) -> None:
+def _forget(
+    connection: sqlite3.Connection, ids: Sequence[int], unstorable: list[tuple[str]]
+) -> None:
     with transaction(connection):
-        connection.execute(queries.REMOVE, (batch_id,))
+        connection.executemany(queries.REMOVE, [(one,) for one in ids])
         connection.executemany(queries.KEEP_UNSTORABLE, unstorable)
 
 

@@ -62,7 +62,7 @@ HAS_SCHEMA: Final = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)"
 
 APPEND: Final = "INSERT INTO batches (format, records, checksum, payload) VALUES (?, ?, ?, ?)"
 OLDEST: Final = """
-    SELECT id, format, records, checksum, payload FROM batches ORDER BY id LIMIT 1
+    SELECT id, format, records, checksum, payload FROM batches WHERE id > ? ORDER BY id LIMIT 1
 """
 HOLDS_ANY: Final = "SELECT EXISTS (SELECT 1 FROM batches)"
 REMOVE: Final = "DELETE FROM batches WHERE id = ?"

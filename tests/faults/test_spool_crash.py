@@ -42,7 +42,7 @@ with spool.draining() as may:
     assert may
     while batch := spool.oldest():
         tell(batch.records[0].sequence)
-        spool.remove(batch.id)
+        spool.remove(batch.ids)
 """
 HOLD = """
 with spool.draining() as may:
@@ -81,7 +81,7 @@ def append(numbers):
 def remove(most):
     while len(removed) < most and (batch := spool.oldest()):
         try:
-            spool.remove(batch.id)
+            spool.remove(batch.ids)
         except AppError as error:
             return type(error).__name__
         removed.append(batch.records[0].sequence)

@@ -74,7 +74,7 @@ def drained(spool: Spool) -> list[tuple[LogRecord, ...]]:
     batches = []
     while batch := spool.oldest():
         batches.append(batch.records)
-        spool.remove(batch.id)
+        spool.remove(batch.ids)
     return batches
 
 

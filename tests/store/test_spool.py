@@ -45,7 +45,7 @@ class SpoolAgainstList(RuleBasedStateMachine):
     def remove(self, refused: int) -> None:
         batch = self.spool.oldest()
         assert batch
-        self.spool.remove(batch.id, unstorable=batch.records[:refused])
+        self.spool.remove(batch.ids, unstorable=batch.records[:refused])
 
         self.unstorable += len(self.model.popleft()[:refused])
 
@@ -105,7 +105,7 @@ def test_a_full_spool_refuses_whole_batches_and_still_drains(
 
     first = spool.oldest()
     assert first
-    spool.remove(first.id)
+    spool.remove(first.ids)
 
     assert full.full
     assert full.batches == kept > 10
@@ -120,7 +120,7 @@ def test_every_batch_of_a_full_spool_can_be_unstorable(opened: Callable[[int], S
     kept = fill(spool, lambda number: [large(number * 10 + i, 1000) for i in range(10)])
 
     while batch := spool.oldest():
-        spool.remove(batch.id, unstorable=batch.records)
+        spool.remove(batch.ids, unstorable=batch.records)
 
     assert spool.state().unstorable == kept * 10
     assert not spool.holds_any()
@@ -144,7 +144,7 @@ def test_refused_records_are_kept_as_json(spool: Spool, directory: Path) -> None
     batch = spool.oldest()
     assert batch
 
-    spool.remove(batch.id, unstorable=[record(2)])
+    spool.remove(batch.ids, unstorable=[record(2)])
 
     ((kept,),) = edit(directory, "SELECT record FROM unstorable")
     assert msgspec.json.decode(kept, type=LogRecord) == record(2)
@@ -195,3 +195,15 @@ def test_one_at_a_time_may_drain(opened: Callable[[int], Spool]) -> None:
         pass
 
     assert (first, second, third) == (True, False, True)
+
+
+def test_small_batches_are_taken_together_in_their_order(spool: Spool) -> None:
+    for number in range(5):
+        spool.append([record(number)])
+
+    three = spool.oldest(least=3)
+
+    assert three is not None
+    assert list(three.records) == [record(0), record(1), record(2)]
+    spool.remove(three.ids)
+    assert drained(spool) == [(record(3),), (record(4),)]
