@@ -47,7 +47,9 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
     )
     committer = Committer(database, outage)
     admission = Admission(capacity=settings.max_bytes_in_flight)
-    digest = Digest(database, catalogue, settings)
+    digest = Digest(
+        database, catalogue, settings, records_written=lambda: committer.records_written
+    )
     upkeep = Upkeep(database, catalogue, settings)
     accept = Ingest(committer, admission, settings)
     maintenance = Maintenance(settings)

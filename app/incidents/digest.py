@@ -6,7 +6,7 @@ a crash loses nothing. One replica digests at a time; when it dies, the next one
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
@@ -31,6 +31,8 @@ CHAINS_A_ROUND: Final = 500
 GAUGE_SECONDS: Final = 5.0
 REFRESH_SECONDS: Final = 1.0
 LONGEST_REST_SECONDS: Final = 1.0
+BUSY_RECORDS_A_SECOND: Final = 5_000
+REST_WHILE_BUSY: Final = 5
 
 
 class Digested(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,10 +215,18 @@ def _chain_row(item: Digested, incident_id: UUID) -> dict[str, Any]:
 class Digest:
     """The loop around the rounds; one in each process."""
 
-    def __init__(self, database: Database, catalogue: LiveCatalogue, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: LiveCatalogue,
+        settings: Settings,
+        *,
+        records_written: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._settings = settings
+        self._records_written = records_written
         self._last_success = time.monotonic()
         self._gauge_due = time.monotonic()
         self._refresh_due = time.monotonic()
@@ -242,9 +252,19 @@ class Digest:
             except Exception:
                 metrics.DIGEST_FAILURES.inc()
                 log.exception("digest_round_failed")
-            # Rests as long as it worked: it shares an interpreter with the requests.
-            worked = min(time.monotonic() - started, LONGEST_REST_SECONDS)
-            await asyncio.sleep(worked if busy else self._settings.digest_interval_seconds)
+            if busy:
+                await self._rest(time.monotonic() - started)
+            else:
+                await asyncio.sleep(self._settings.digest_interval_seconds)
+
+    async def _rest(self, worked: float) -> None:
+        """It shares an interpreter with the requests: as long as it worked, and longer while
+        they keep it busy. What waits for it waits in the database."""
+        before, looked = self._records_written(), time.monotonic()
+        await asyncio.sleep(min(worked, LONGEST_REST_SECONDS))
+        rate = (self._records_written() - before) / (time.monotonic() - looked)
+        if rate > BUSY_RECORDS_A_SECOND:
+            await asyncio.sleep(min(worked * REST_WHILE_BUSY, LONGEST_REST_SECONDS))
 
     async def _round(self) -> bool:
         await self._refresh()

@@ -73,6 +73,7 @@ class Committer:
         # What waits for the disk and what does not never share a transaction.
         self._durable = _Lane()
         self._relaxed = _Lane()
+        self.records_written = 0
 
     def submit(
         self, batch: list[SignedRecord], *, sender: str, relaxed: bool = False
@@ -131,6 +132,7 @@ class Committer:
         started = time.perf_counter()
         async with connection.use(seconds=self._outage.patience) as driver:
             outcome = await write_batch(driver, records)
+        self.records_written += len(records)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
         metrics.BATCH_RECORDS.observe(len(records))
         metrics.RECORDS_RESENT.inc(outcome.resent)
