@@ -1,10 +1,15 @@
 """What a record has from its request: when it came, and identities when it brings none."""
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
+
+from app.normalise.times import CLOCK_AHEAD, CLOCK_BEHIND
+
+UNKNOWN: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,6 +17,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     received_at: datetime
     correlation_id: str | None = None
+    behind: datetime = UNKNOWN
+    """A time before this one is that of a clock far behind ours."""
+    ahead: datetime = UNKNOWN
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "behind", self.received_at - CLOCK_BEHIND)
+        msgspec.structs.force_setattr(self, "ahead", self.received_at + CLOCK_AHEAD)
 
 
 def new_record_id(moment: datetime, index: int) -> UUID:

@@ -1,5 +1,6 @@
 """A record that follows the contract to the letter -> `LogRecord`, with nothing to repair."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from msgspec import UNSET
@@ -8,7 +9,7 @@ from app.normalise.context import Context, new_record_id
 from app.normalise.levels import parse_level
 from app.normalise.record import LogRecord, ReportedException, Severity
 from app.normalise.times import clock_annotation, parse_time
-from app.receive.correlation import safe_token
+from app.receive.correlation import is_safe
 from app.receive.wire import WireException, WireRecord
 
 MAX_ATTRIBUTE_BYTES: Final = 256 * 1024
@@ -22,9 +23,9 @@ def read_wire(wire: WireRecord, index: int, context: Context) -> LogRecord | Non
     if level is None or attributes[:1] != b"{" or len(attributes) > MAX_ATTRIBUTE_BYTES:
         return None
     annotations: tuple[str, ...] = ()
-    occurred_at = context.received_at
     timed = wire.timestamp is not UNSET
-    if timed:
+    occurred_at = _usual_time(wire.timestamp, context) if timed else context.received_at
+    if occurred_at is None:
         parsed = parse_time(wire.timestamp)
         if parsed is None or parsed[1]:
             return None
@@ -35,8 +36,8 @@ def read_wire(wire: WireRecord, index: int, context: Context) -> LogRecord | Non
     record_id = wire.record_id or new_record_id(context.received_at, index)
     if wire.correlation_id is UNSET:
         correlation_id = context.correlation_id or str(record_id)
-    elif (token := safe_token(wire.correlation_id)) is not None:
-        correlation_id = token
+    elif is_safe(wire.correlation_id):
+        correlation_id = wire.correlation_id
     else:
         return None
     return LogRecord(
@@ -58,6 +59,18 @@ def read_wire(wire: WireRecord, index: int, context: Context) -> LogRecord | Non
         annotations=annotations,
         resent_by_identity=identified and not timed,
     )
+
+
+def _usual_time(timestamp: object, context: Context) -> datetime | None:
+    """RFC 3339 in UTC and near our clock, as nearly all come; None for `parse_time` to read."""
+    if isinstance(timestamp, str):
+        try:
+            moment = datetime.fromisoformat(timestamp)
+        except ValueError:
+            return None
+        if moment.tzinfo is UTC and context.behind <= moment <= context.ahead:
+            return moment
+    return None
 
 
 def _exception(wire: WireException) -> ReportedException | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-_SAFE: Final = re.compile(r"[A-Za-z0-9._:/@+=~-]{1,128}").fullmatch
+is_safe: Final = re.compile(r"[A-Za-z0-9._:/@+=~-]{1,128}").fullmatch
 _TRACEPARENT: Final = re.compile(
     r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?"
 ).fullmatch
@@ -16,7 +16,7 @@ def safe_token(value: object) -> str | None:
     """The value as a correlation ID, or None when it is none: 1-128 of `A-Za-z0-9._:/@+=~-`."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**40 else ""
-    if isinstance(value, str) and _SAFE(value):
+    if isinstance(value, str) and is_safe(value):
         return value
     return None
 

@@ -1,7 +1,9 @@
 """Records and their signatures -> the columns that PostgreSQL takes."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -24,10 +26,11 @@ class SignedRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     record: LogRecord
     signature: Signature | None = None
 
-    @property
-    def key(self) -> tuple[str, Any, Any]:
-        record = self.record
-        return record.correlation_id, record.occurred_at, record.record_id
+
+def key_of(one: SignedRecord) -> tuple[str, datetime, UUID]:
+    """The primary key of its row."""
+    record = one.record
+    return record.correlation_id, record.occurred_at, record.record_id
 
 
 def signed(index: int, record: LogRecord) -> SignedRecord:

@@ -12,6 +12,7 @@ from app.store.batch import (
     annotated_row,
     by_signature,
     count_columns,
+    key_of,
     record_row,
     signature_columns,
 )
@@ -50,7 +51,7 @@ async def write_batch(driver: Any, batch: list[SignedRecord]) -> Outcome:
     `driver` is an asyncpg connection outside any transaction.
     """
     # Sorted: two batches that hold the same records must lock them in the same order.
-    return await _write_or_halve(driver, sorted(batch, key=lambda signed: signed.key))
+    return await _write_or_halve(driver, sorted(batch, key=key_of))
 
 
 async def _write_or_halve(driver: Any, batch: list[SignedRecord]) -> Outcome:
@@ -93,7 +94,7 @@ async def _write_slowly(driver: Any, batch: list[SignedRecord]) -> Outcome:
         await _copy(driver, "staged_records", unknown)
         rows = await driver.fetch(queries.INSERT_STAGED)
         inserted = {(row["correlation_id"], row["occurred_at"], row["record_id"]) for row in rows}
-        new = [signed for signed in {s.key: s for s in unknown}.values() if signed.key in inserted]
+        new = [one for key, one in {key_of(s): s for s in unknown}.items() if key in inserted]
         return await _account(driver, new, resent=len(batch) - len(new))
 
 
