@@ -1,8 +1,10 @@
 """`create_app(settings)`: the only wiring. Importing this opens nothing."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 from litestar import Litestar, Router
@@ -78,6 +80,8 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             workers.append(asyncio.create_task(_watch(settings), name="canary"))
         if owns_process:
             workers.append(asyncio.create_task(spare_the_collector(upkeep.done_once)))
+        for worker in workers:
+            worker.add_done_callback(partial(_tell_end, stops_process=owns_process))
         try:
             yield
         finally:
@@ -125,6 +129,15 @@ async def _watch(settings: Settings) -> None:
 
     url = own_url(settings.host, settings.port)
     await CanaryWorker(url, Plan(rate=settings.canary_rate)).run()
+
+
+def _tell_end(worker: asyncio.Task[None], *, stops_process: bool) -> None:
+    """None of them ends by itself. One that failed leaves requests waiting: better begin anew."""
+    if worker.cancelled() or worker.exception() is None:
+        return
+    log.critical("worker_failed", worker=worker.get_name(), exc_info=worker.exception())
+    if stops_process:
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _constant(value: object) -> Provide:

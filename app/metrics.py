@@ -22,6 +22,10 @@ RECORDS_SPOOLED = Counter(
 RECORDS_DRAINED = Counter(
     "prodsentinel_records_drained", "Log records moved from the spool into the database."
 )
+RECORDS_SET_ASIDE = Counter(
+    "prodsentinel_records_set_aside",
+    "Log records of the spool that the database refused: kept in it for a person to look at.",
+)
 OUTAGES = Counter("prodsentinel_outages", "Times the database did not take records in time.")
 INGEST_REQUESTS = Counter(
     "prodsentinel_ingest_requests", "Requests that brought telemetry, by HTTP status.", ["status"]

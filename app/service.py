@@ -86,12 +86,14 @@ class Upkeep:
 
     async def run(self) -> None:
         """All of it, again every ten minutes, and every second while the database is away."""
-        # Read here and not before the start: compiling the documents takes a while.
-        issues = await asyncio.to_thread(read_catalogue, self._settings)
-        self._catalogue.use_until_refreshed(issues)
+        issues: tuple[KnownIssue, ...] | None = None
         while True:
             pause = UPKEEP_SECONDS
             try:
+                if issues is None:
+                    # Here and not before the start: compiling the documents takes a while.
+                    issues = await asyncio.to_thread(read_catalogue, self._settings)
+                    self._catalogue.use_until_refreshed(issues)
                 await self.prepare()
                 await self._keep_catalogue(issues)
                 self.done_once.set()
@@ -171,10 +173,11 @@ class HealthCheck:
             database = "not migrated"
         spool = await self._outage.state()
         return Health(
-            status=_status(database, spool.state),
+            status=_status(database, spool.state, is_away=self._outage.is_on),
             database=database,
             spool=spool.state,
             spooled_records=spool.records,
+            set_aside_records=spool.set_aside,
             digest=self._digest_state(database),
             chains_waiting=waiting,
             known_issues=len(self._catalogue.matcher.issues),
@@ -186,7 +189,9 @@ class HealthCheck:
         return "stalled" if self._digest.seconds_since_success() > STALLED_SECONDS else "ok"
 
 
-def _status(database: str, spool: str) -> Literal["ok", "spooling", "unavailable"]:
-    if database == "ok":
+def _status(
+    database: str, spool: str, *, is_away: bool
+) -> Literal["ok", "spooling", "unavailable"]:
+    if database == "ok" and not is_away:
         return "ok"
     return "spooling" if spool in {"empty", "filled"} else "unavailable"

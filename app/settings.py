@@ -77,7 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
             ge=65_536,
             le=268_435_456,
         ),
-    ] = 33_554_432
+    ] = 16_777_216
     max_stream_bytes: Annotated[
         int,
         Meta(

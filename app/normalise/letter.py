@@ -1,5 +1,6 @@
 """A record that follows the contract to the letter -> `LogRecord`, with nothing to repair."""
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,11 +9,14 @@ from msgspec import UNSET
 from app.normalise.context import Context, new_record_id
 from app.normalise.levels import parse_level
 from app.normalise.record import LogRecord, ReportedException, Severity
+from app.normalise.text import MAX_DEPTH
 from app.normalise.times import clock_annotation, parse_time
 from app.receive.correlation import is_safe
 from app.receive.wire import WireException, WireRecord
 
 MAX_ATTRIBUTE_BYTES: Final = 256 * 1024
+# A number, not a text that holds one: after a colon, a bracket or a comma.
+_HUGE_NUMBER: Final = re.compile(rb"[:\[,]\s*+-?(?:[0-9.]++[eE][+-]?[0-9]{3}|[0-9]{300})").search
 
 
 def read_wire(wire: WireRecord, index: int, context: Context) -> LogRecord | None:
@@ -20,7 +24,7 @@ def read_wire(wire: WireRecord, index: int, context: Context) -> LogRecord | Non
     unnamed = Severity.ERROR if wire.exception else Severity.INFO
     level = unnamed if wire.level is UNSET else parse_level(wire.level)
     attributes = bytes(wire.attributes)
-    if level is None or attributes[:1] != b"{" or len(attributes) > MAX_ATTRIBUTE_BYTES:
+    if level is None or not _is_storable(attributes):
         return None
     annotations: tuple[str, ...] = ()
     timed = wire.timestamp is not UNSET
@@ -58,6 +62,16 @@ def read_wire(wire: WireRecord, index: int, context: Context) -> LogRecord | Non
         attributes=attributes.decode(),
         annotations=annotations,
         resent_by_identity=identified and not timed,
+    )
+
+
+def _is_storable(attributes: bytes) -> bool:
+    """Whether jsonb takes it as it is, as far as a look can tell; the slow way repairs the rest."""
+    return (
+        attributes[:1] == b"{"
+        and len(attributes) <= MAX_ATTRIBUTE_BYTES
+        and attributes.count(b"{") + attributes.count(b"[") <= MAX_DEPTH
+        and not _HUGE_NUMBER(attributes)
     )
 
 

@@ -72,6 +72,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     spool: Literal["off", "empty", "filled", "full", "broken"]
     spooled_records: int
     """Accepted, and waiting on this machine for the database."""
+    set_aside_records: int
+    """Accepted and kept in the spool: the database refused them, or they cannot be read."""
     digest: Literal["ok", "waiting", "stalled"]
     """`waiting` for the database; `stalled`: records are stored, but incidents are late."""
     chains_waiting: int | None

@@ -1,6 +1,7 @@
 """A request as it arrives -> its whole body, or blocks of lines; time and size are bounded."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
@@ -10,6 +11,10 @@ import msgspec
 from app.errors import AppError
 from app.receive.encoding import BodyTooLarge, check_size, decoded
 
+SLOWEST: Final = 10_000
+"""Bytes a second: a body that trickles holds room that others need."""
+PATIENCE: Final = 3
+"""How many times the longest pause a body may take beyond that."""
 BLOCK_BYTES: Final = 64 * 1024
 """Lines are decoded so many bytes at a time: a millisecond's work, then others get their turn."""
 
@@ -41,38 +46,38 @@ class IdleWatch:
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
-        self._since: dict[asyncio.Task[Any], float] = {}
+        self._due: dict[asyncio.Task[Any], float] = {}
         self._ended: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(min(1.0, self._seconds / 2))
-            last = time.monotonic() - self._seconds
-            for task, since in self._since.items():
-                if since < last:
+            now = time.monotonic()
+            for task, due in self._due.items():
+                if due < now:
                     self._ended.add(task)
                     task.cancel()
 
-    async def next_chunk(self, receive: Receive) -> tuple[bytes, bool]:
+    async def next_chunk(self, receive: Receive, *, latest: float = math.inf) -> tuple[bytes, bool]:
         """What the server hands over (ASGI 3, `http.request`), and whether more will follow.
 
-        Raises `BodyTimedOut`, `SenderLeft`.
+        Raises `BodyTimedOut`, also after `latest` on the monotonic clock; `SenderLeft`.
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this runs in a request
-        self._since[task] = time.monotonic()
+        self._due[task] = min(time.monotonic() + self._seconds, latest)
         try:
             message = await receive()
         except asyncio.CancelledError as error:
-            if task not in self._ended:
+            if task not in self._ended or task.uncancel():
                 raise
-            task.uncancel()
             raise BodyTimedOut(
-                f"nothing more of the body came for {self._seconds:g} s; send it at once"
+                f"nothing more of the body came for {self._seconds:g} s, or it came at less than "
+                f"{SLOWEST:,} bytes a second; send it at once"
             ) from error
         finally:
-            del self._since[task]
+            del self._due[task]
             self._ended.discard(task)
         if message["type"] == "http.disconnect":
             raise SenderLeft
@@ -80,9 +85,11 @@ class IdleWatch:
 
     async def chunks(self, receive: Receive) -> AsyncIterator[bytes]:
         """The whole body, chunk by chunk. Raises `BodyTimedOut`, `SenderLeft`."""
+        latest = time.monotonic() + self._seconds * PATIENCE
         more = True
         while more:
-            chunk, more = await self.next_chunk(receive)
+            chunk, more = await self.next_chunk(receive, latest=latest)
+            latest += len(chunk) / SLOWEST
             if chunk:
                 yield chunk
 
@@ -116,8 +123,13 @@ async def _joined(
     return b"".join(found)
 
 
-async def line_blocks(pieces: AsyncIterator[bytes], *, longest: int) -> AsyncIterator[bytes]:
-    """Whole lines, `BLOCK_BYTES` or one line at a time. Raises `BodyTooLarge` for a longer line."""
+async def line_blocks(
+    pieces: AsyncIterator[bytes], *, longest: int, hold: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    """Whole lines, `BLOCK_BYTES` or one line at a time; `hold` is told how much is kept back.
+
+    Raises `BodyTooLarge` for a line that is longer than `longest`.
+    """
     held = bytearray()
     async for piece in pieces:
         searched = len(held)
@@ -131,5 +143,6 @@ async def line_blocks(pieces: AsyncIterator[bytes], *, longest: int) -> AsyncIte
             searched = 0
         if len(held) > longest:
             raise BodyTooLarge(f"a line is longer than {longest:,} bytes; send smaller records")
+        hold(len(held))
     if held:
         yield bytes(held)

@@ -14,7 +14,7 @@ from app.receive.admission import UNNAMED, Admission, Ticket
 from app.receive.body import NOT_JSON, holds_lines, records_of_json, records_of_lines
 from app.receive.contract import Delivery, PartlyAccepted, Receipt
 from app.receive.encoding import UnreadableBody, check_size, decoded, encoding_hint
-from app.receive.reading import IdleWatch, Limits, line_blocks, whole_body
+from app.receive.reading import BLOCK_BYTES, IdleWatch, Limits, line_blocks, whole_body
 from app.settings import Settings
 from app.store.batch import SignedRecord, signed
 from app.store.committer import Committer
@@ -82,6 +82,7 @@ class _Intake:
         )
         self._tally = Tally()
         self._unit: list[SignedRecord] = []
+        self._gathered = 0
         self._bytes_under_way = 0
         self._under_way: tuple[int, asyncio.Future[tuple[SignedRecord, ...]]] | None = None
 
@@ -90,10 +91,10 @@ class _Intake:
             await self._read(watch, limits)
             await self._store_unit(0)
             await self._settle()
-        except AppError as error:
+        except Exception as error:
             with suppress(AppError):
                 await self._settle()
-            if self._tally.accepted:
+            if self._tally.accepted and isinstance(error, AppError):
                 raise PartlyAccepted(self._tally.accepted, error) from error
             raise
         finally:
@@ -104,7 +105,8 @@ class _Intake:
         receive, encoding = self._delivery.receive, self._delivery.encoding
         if holds_lines(self._delivery.content_type):
             pieces = decoded(watch.chunks(receive), encoding, limit=limits.stream_bytes)
-            await self._read_lines(line_blocks(pieces, longest=limits.json_bytes))
+            longest = limits.json_bytes
+            await self._read_lines(line_blocks(pieces, longest=longest, hold=self._hold))
             return
         body = await whole_body(
             watch, receive, encoding, limit=limits.json_bytes, hold=self._ticket.hold
@@ -114,24 +116,30 @@ class _Intake:
             self._prepare(records)
             return
         slices = (records[start : start + SLICE] for start in range(0, len(records), SLICE))
-        await self._prepare_in_turn(slices, most=len(records))
+        while await self._prepare_in_turn(slices, most=len(self._unit) + UNIT):
+            pass  # the lock was let go between: others had their turn
 
     async def _read_lines(self, blocks: AsyncIterator[bytes]) -> None:
         gathered: list[bytes] = []
-        size = 0
         async for block in blocks:
             gathered.append(block)
-            size += len(block)
-            self._ticket.hold(LEAST_HELD + size + self._bytes_under_way)
-            if size >= UNIT_BYTES:
+            self._gathered += len(block)
+            if self._gathered >= UNIT_BYTES:
                 await self._prepare_lines(gathered)
-                await self._store_unit(size)
-                gathered, size = [], 0
+                await self._store_unit(self._gathered)
+                gathered, self._gathered = [], 0
         await self._prepare_lines(gathered)
         if not self._tally.read:
             raise UnreadableBody("the body holds no line")
 
+    def _hold(self, kept_back: int) -> None:
+        """Bytes of lines not complete, of the unit being gathered, and of the one under way."""
+        self._ticket.hold(LEAST_HELD + kept_back + self._gathered + self._bytes_under_way)
+
     async def _prepare_lines(self, blocks: list[bytes]) -> None:
+        if self._gathered < BLOCK_BYTES and len(blocks) == 1:
+            self._prepare(self._records_of(blocks[0]))
+            return
         portions = map(self._records_of, blocks)
         while await self._prepare_in_turn(portions, most=UNIT):
             await self._store_unit(0)
@@ -202,8 +210,11 @@ def _check_announced(delivery: Delivery, limits: Limits) -> None:
 
 
 def _held_by(delivery: Delivery) -> int:
-    """What a delivery holds at most, as far as its head tells; two units of a stream."""
-    length = 2 * UNIT_BYTES if delivery.length is None else delivery.length
+    """What a delivery holds at most, as far as its head tells; two units of a stream.
+
+    One that does not tell its length begins small, and holds more as it comes.
+    """
+    length = BLOCK_BYTES if delivery.length is None else delivery.length
     if delivery.encoding:
         length *= EXPANSION
     return LEAST_HELD + min(length, 2 * UNIT_BYTES)

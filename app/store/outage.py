@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from contextlib import suppress
 from typing import Final, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from app.database import Database, DatabaseUnavailable, OwnConnection
 from app.normalise.record import LogRecord
 from app.store import queries
 from app.store.batch import SignedRecord, signed
-from app.store.spool import Spool, SpoolBroken, SpooledBatch
+from app.store.spool import Spool, SpoolBroken, SpooledBatch, SpoolFull, SpoolState
 from app.store.writer import write_batch
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ class SpoolReport(msgspec.Struct, frozen=True, kw_only=True):
 
     state: Literal["off", "empty", "filled", "full", "broken"]
     records: int = 0
+    set_aside: int = 0
 
 
 class Outage:
@@ -45,6 +47,7 @@ class Outage:
         self._database = database
         self._spool = spool
         self._broke_at = -math.inf
+        self._drained_together = DRAINED_TOGETHER
 
     def begin(self, reason: BaseException) -> None:
         """From now on records go to the spool at once; without one, each tries the database."""
@@ -77,12 +80,19 @@ class Outage:
             found = await asyncio.to_thread(self._spool.state)
         except SpoolBroken:
             return SpoolReport(state="broken")
+        return SpoolReport(
+            state=self._state_of(found),
+            records=found.records,
+            set_aside=found.unstorable + found.unreadable,
+        )
+
+    def _state_of(self, found: SpoolState) -> Literal["empty", "filled", "full", "broken"]:
         # A quota or a failing disk shows only when something is written.
         if time.monotonic() - self._broke_at < BROKEN_SECONDS:
-            return SpoolReport(state="broken", records=found.records)
+            return "broken"
         if found.full:
-            return SpoolReport(state="full", records=found.records)
-        return SpoolReport(state="filled" if found.records else "empty", records=found.records)
+            return "full"
+        return "filled" if found.records else "empty"
 
     async def run(self) -> None:
         """Look for the database and drain the spool, until cancelled."""
@@ -102,25 +112,36 @@ class Outage:
                 with spool.draining() as is_ours:
                     if is_ours:
                         await self._drain(spool, connection)
-            if self.is_on:
-                await self._look_for_database(connection)
-        except (DatabaseUnavailable, TimeoutError) as error:
+        except DatabaseUnavailable as error:
             self.begin(error)
-        except SpoolBroken as error:
-            log.error("spool_broken", reason=repr(error.__cause__))  # noqa: TRY400 - said at each look
+            return
+        except (SpoolBroken, SpoolFull) as error:
+            log.warning("spool_not_drained", reason=repr(error.__cause__))
+        except TimeoutError:
+            log.warning("spool_not_drained", reason="the database took too long")
         except Exception:
             log.exception("drain_failed")
+        # Whatever became of the drain: a database that is there is used.
+        if self.is_on:
+            with suppress(DatabaseUnavailable, TimeoutError):
+                await self._look_for_database(connection)
 
     async def _drain(self, spool: Spool, connection: OwnConnection) -> None:
         drained = 0
-        while batch := await asyncio.to_thread(spool.oldest, least=DRAINED_TOGETHER):
+        while batch := await asyncio.to_thread(spool.oldest, least=self._drained_together):
             started = time.perf_counter()
+            # Should this fail, the next try is a smaller one.
+            self._drained_together = 1
             refused = await self._write(batch, connection)
+            self._drained_together = DRAINED_TOGETHER
             if time.perf_counter() - started < self.patience:
                 self._end()
             # A crash before this line writes the batch again: its keys are stored by then.
             await asyncio.to_thread(spool.remove, batch.ids, unstorable=refused)
-            metrics.RECORDS_DRAINED.inc(len(batch.records))
+            metrics.RECORDS_DRAINED.inc(len(batch.records) - len(refused))
+            if refused:
+                metrics.RECORDS_SET_ASIDE.inc(len(refused))
+                log.error("spooled_records_set_aside", records=len(refused))
             drained += len(batch.records)
         log.info("spool_drained", records=drained)
 

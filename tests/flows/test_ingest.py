@@ -173,6 +173,7 @@ async def test_health_tells_the_state_of_its_parts(client: httpx.AsyncClient) ->
         "database": "ok",
         "spool": "empty",
         "spooled_records": 0,
+        "set_aside_records": 0,
         "digest": "ok",
         "chains_waiting": 0,
         "known_issues": answer.json()["known_issues"],
@@ -199,3 +200,27 @@ async def test_metrics_count_what_happened_with_bounded_labels(client: httpx.Asy
     ):
         assert name in text
     assert "never-1" not in text
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [b'{"n":1e999999}', b'{"n":[1,-2.5E+400]}', b'{"n":' + b"7" * 5000 + b"}"]
+    + [b'{"a":' * 200 + b"1" + b"}" * 200],
+    ids=["exponent", "in a list", "digits", "depth"],
+)
+@pytest.mark.parametrize("level", ["info", "error"])
+async def test_values_that_jsonb_cannot_hold_are_repaired_on_the_way(
+    client: httpx.AsyncClient, attributes: bytes, level: str
+) -> None:
+    body = (
+        b'{"service":"s","message":"m","correlation_id":"flow","level":"'
+        + level.encode()
+        + b'","attributes":'
+        + attributes
+        + b"}"
+    )
+
+    answer = await post(client, body)
+
+    assert answer.json() == {"accepted": 1, "rejected": []}
+    assert len(await stored(client)) == 1

@@ -173,3 +173,8 @@ def test_any_bytes_give_records_or_a_clear_error(body: bytes) -> None:
         problem = str(error)
 
     assert "body" in problem or records is not None
+
+
+def test_an_array_of_far_too_many_objects_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(BodyTooLarge, match="more than 10 records"):
+        records_of_json(b"[" + b"{}," * 200 + b"not JSON", most=10)

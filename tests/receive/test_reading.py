@@ -36,7 +36,10 @@ async def gather(chunks: AsyncIterator[Any], into: list[Any]) -> None:
 
 
 async def blocks_of(*pieces: bytes, longest: int = 10 * BLOCK_BYTES) -> list[bytes]:
-    return [block async for block in line_blocks(pieces_of(*pieces), longest=longest)]
+    return [
+        block
+        async for block in line_blocks(pieces_of(*pieces), longest=longest, hold=lambda _: None)
+    ]
 
 
 @asynccontextmanager
@@ -88,11 +91,16 @@ async def test_small_lines_are_decoded_many_at_a_time() -> None:
 
 async def test_a_line_longer_than_the_limit_is_refused_before_its_end() -> None:
     held: list[bytes] = []
+    told: list[int] = []
 
     with pytest.raises(BodyTooLarge, match="a line is longer than 100,000 bytes"):
-        await gather(line_blocks(pieces_of(b"a\n", *[b"x" * 1000] * 200), longest=100_000), held)
+        await gather(
+            line_blocks(pieces_of(b"a\n", *[b"x" * 1000] * 200), longest=100_000, hold=told.append),
+            held,
+        )
 
     assert b"".join(held) in (b"", b"a\n")
+    assert max(told) > 99_000
 
 
 async def test_a_line_over_the_limit_is_refused_also_when_its_end_has_come() -> None:

@@ -281,3 +281,19 @@ async def test_without_a_spool_each_request_tries_the_database(database: Databas
 
     assert not outage.is_on
     assert (await outage.state()).state == "off"
+
+
+async def test_a_spool_that_cannot_be_drained_keeps_nobody_from_the_database(
+    parts: Parts, directory: Path, connection: asyncpg.Connection
+) -> None:
+    parts.spool.append([numbered(1)[0][0].record])
+    parts.spool.close()
+    (directory / "spool.sqlite").chmod(0)
+    (directory / "spool.sqlite").unlink()
+    (directory / "spool.sqlite").mkdir()
+    parts.outage.begin(DatabaseUnavailable())
+
+    await until(lambda: not parts.outage.is_on)
+    await parts.store(*numbered(2))
+
+    assert await count(connection) == 1
