@@ -1,11 +1,9 @@
 """Bytes -> raw records: JSON and NDJSON, failure by record."""
 
-import json
 from typing import Any, Final
 
-import msgspec
-
 from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody, encoding_hint
+from app.receive.lenient import decode_leniently
 from app.receive.wire import wire_lines, wire_record, wire_records
 
 NOT_JSON: Final = object()
@@ -17,8 +15,6 @@ _NDJSON_TYPES: Final = frozenset(
 _JSON_TYPES: Final = frozenset({"application/json", "text/json", "text/plain", ""})
 OBJECTS_A_RECORD: Final = 16
 """As many as records hold on average, at most."""
-_LONGEST_NUMBER: Final = 1000
-_decode = msgspec.json.Decoder().decode
 
 
 def holds_lines(content_type: str) -> bool:
@@ -54,7 +50,7 @@ def _records_of_json(body: bytes) -> list[Any]:
     if body.lstrip()[:1] == b"[" and (records := wire_records(body)):
         return records
     try:
-        value = wire_record(body) or _decode_leniently(body)
+        value = wire_record(body) or decode_leniently(body)
     except ValueError as error:
         # Senders forget the NDJSON type: take lines when each of the first two is a value.
         if _looks_like_lines(body):
@@ -72,7 +68,7 @@ def records_of_lines(block: bytes) -> list[Any]:
 
 def _line(line: bytes) -> Any:
     try:
-        return wire_record(line) or _decode_leniently(line)
+        return wire_record(line) or decode_leniently(line)
     except ValueError:
         return NOT_JSON
 
@@ -83,36 +79,3 @@ def _looks_like_lines(body: bytes) -> bool:
     return all(
         line.strip().startswith(b"{") and _line(line) is not NOT_JSON for line in (first, second)
     )
-
-
-def _decode_leniently(body: bytes) -> Any:
-    """msgspec first; what it refuses but a repair can save goes through the standard library.
-
-    Lone surrogates, NaN, numbers beyond a double and broken UTF-8 are such; the room
-    `normalise` makes them storable. Raises ValueError naming the place.
-    """
-    try:
-        return _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        text = body.decode("utf-8-sig", "replace")
-        return _decode_slowly(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
-
-
-def _decode_slowly(text: str) -> Any:
-    try:
-        return json.loads(text, parse_int=_parse_int)
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
-    except json.JSONDecodeError as error:
-        if not text.strip():
-            raise ValueError("it is empty") from error
-        place = f"{error.msg} at line {error.lineno}, column {error.colno}"
-        lines = "; several lines are sent as application/x-ndjson"
-        raise ValueError(place + (lines if "Extra data" in place else "")) from error
-
-
-def _parse_int(digits: str) -> int | str:
-    """Python refuses to read more than 4,300 digits; no column holds such a number either."""
-    return int(digits) if len(digits) < _LONGEST_NUMBER else digits

@@ -10,6 +10,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from app.receive.lenient import decode_leniently
+
 _Short = Annotated[str, Meta(min_length=1, max_length=200)]
 _Optional = _Short | None | UnsetType
 
@@ -48,7 +50,7 @@ class WireRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         given = {name: value for name, value in fields.items() if value is not UNSET}
         if self.exception:
             given["exception"] = msgspec.structs.asdict(self.exception)
-        return {**given, "attributes": msgspec.json.decode(self.attributes)}
+        return {**given, "attributes": decode_leniently(bytes(self.attributes))}
 
 
 _decode = msgspec.json.Decoder(WireRecord).decode
