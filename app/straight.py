@@ -24,6 +24,10 @@ from app.receive.correlation import safe_token
 from app.receive.handlers import delivery_of
 
 _encode: Final = msgspec.json.Encoder().encode
+LARGE_BYTES: Final = 64 * 1024
+_UNREAD: Final = frozenset({413, 429, 503})
+"""Answered before the body is read. What is left of a large one would take the line, and the
+time of the process, from those that are taken: the connection is closed instead."""
 
 
 def straight_ingest(accept: Accept) -> Callable[[ASGIApp], ASGIApp]:
@@ -80,7 +84,14 @@ class _WayBack:
         if message["type"] == "http.response.start":
             sent = next((v for n, v in self._scope["headers"] if n == b"x-correlation-id"), b"")
             echoed = safe_token(sent.decode("latin-1")) or os.urandom(16).hex()
-            message["headers"] = [*message["headers"], (b"x-correlation-id", echoed.encode())]
+            added = [(b"x-correlation-id", echoed.encode())]
+            if message["status"] in _UNREAD and self._body_is_large():
+                added.append((b"connection", b"close"))
+            message["headers"] = [*message["headers"], *added]
             metrics.INGEST_REQUESTS.labels(status=str(int(message["status"]))).inc()
             metrics.INGEST_SECONDS.observe(time.perf_counter() - self._started)
         await self._send(message)
+
+    def _body_is_large(self) -> bool:
+        length = next((v for n, v in self._scope["headers"] if n == b"content-length"), b"")
+        return not length.isdigit() or int(length) > LARGE_BYTES

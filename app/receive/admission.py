@@ -8,6 +8,11 @@ from typing import Final, Self
 
 from app.errors import AppError
 
+SENDER_SHARE: Final = 0.5
+"""Of one sender: however noisy it is, the others find room."""
+LATE_SECONDS: Final = 0.2
+WINDOW_SECONDS: Final = 0.1
+LEAST_LIMIT: Final = 2 * 1024 * 1024
 UNNAMED: Final = ""
 """The sender of a request whose first record has not been read yet."""
 
@@ -25,9 +30,11 @@ class Admission:
 
     def __init__(self, *, capacity: int) -> None:
         self._capacity = capacity
-        self._share = capacity // 2
-        """Of one sender: however noisy it is, the others find room."""
+        self._limit = float(capacity)
+        """What is let in now: less than the capacity while answers come late."""
         self._held = 0
+        self._slowest = 0.0
+        self._window_ends = 0.0
         self._by_sender: dict[str, int] = {}
 
     def admit(self, size: int) -> "Ticket":
@@ -36,10 +43,26 @@ class Admission:
         ticket.hold(size)
         return ticket
 
+    def observe(self, seconds: float, *, now: float) -> None:
+        """How long a request waited for its answer once it was read; `now` in the same clock.
+
+        Who waits half a second gets nothing from an answer that comes later. So what is let in
+        follows the waiting: additive increase, multiplicative decrease (Chiu and Jain, 1989).
+        """
+        self._slowest = max(self._slowest, seconds)
+        if now < self._window_ends:
+            return
+        if self._slowest > LATE_SECONDS:
+            self._limit = max(self._limit * 0.8, min(self._capacity, LEAST_LIMIT))
+        else:
+            self._limit = min(self._limit + self._capacity / 32, self._capacity)
+        self._slowest = 0.0
+        self._window_ends = now + WINDOW_SECONDS
+
     @property
     def is_strained(self) -> bool:
         """Whether it is time to shed what senders said may be shed."""
-        return self._held * 2 > self._capacity
+        return self._held * 2 > self._limit
 
     @property
     def held(self) -> int:
@@ -47,7 +70,7 @@ class Admission:
 
     def take(self, sender: str, size: int, *, held_already: int) -> None:
         # A request larger than the capacity passes when it is alone.
-        if self._held + size > self._capacity and self._held > held_already:
+        if self._held + size > self._limit and self._held > held_already:
             raise Overloaded
         if sender != UNNAMED:
             self._check_share(sender, size, others=self._by_sender.get(sender, 0) - held_already)
@@ -69,7 +92,7 @@ class Admission:
 
     def _check_share(self, sender: str, size: int, *, others: int) -> None:
         """`others`: what this sender's other requests hold; a lone one may exceed the share."""
-        if others and self._by_sender[sender] + size > self._share:
+        if others and self._by_sender[sender] + size > self._limit * SENDER_SHARE:
             raise SenderOverLimit(
                 f"{sender!r} has more in flight than its share; send again shortly"
             )

@@ -1,6 +1,7 @@
 """The way of a request's records: normalise, sign, write. The body of `POST /ingest/logs`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any, Final
@@ -57,7 +58,10 @@ class Ingest:
         with self._admission.admit(_held_by(delivery)) as ticket:
             shed = SHED[delivery.shed] if self._admission.is_strained else frozenset[Severity]()
             intake = _Intake(self._committer, self._turn, ticket, delivery, shed)
-            return await intake.run(self.idle_watch, self._limits)
+            receipt = await intake.run(self.idle_watch, self._limits)
+            now = time.monotonic()
+            self._admission.observe(now - intake.read_at, now=now)
+            return receipt
 
 
 class _Intake:
@@ -77,6 +81,8 @@ class _Intake:
         self._delivery = delivery
         self._shed = shed
         self._sender = UNNAMED
+        self.read_at = 0.0
+        """When the last of the body had come, on the monotonic clock."""
         self._context = Context(
             received_at=delivery.received_at, correlation_id=delivery.correlation_id
         )
@@ -111,6 +117,7 @@ class _Intake:
         body = await whole_body(
             watch, receive, encoding, limit=limits.json_bytes, hold=self._ticket.hold
         )
+        self.read_at = time.monotonic()
         records = records_of_json(body, most=limits.json_records)
         if len(records) <= SLICE:
             self._prepare(records)
@@ -128,6 +135,7 @@ class _Intake:
                 await self._prepare_lines(gathered)
                 await self._store_unit(self._gathered)
                 gathered, self._gathered = [], 0
+        self.read_at = time.monotonic()
         await self._prepare_lines(gathered)
         if not self._tally.read:
             raise UnreadableBody("the body holds no line")
