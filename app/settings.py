@@ -139,7 +139,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
     retention_bytes: Annotated[
         int,
         Meta(
-            description="Most bytes of log records, indexes included; "
+            description="Most bytes of daily partitions, indexes included; "
             "over it the oldest days go; 0: no cap.",
             ge=0,
         ),

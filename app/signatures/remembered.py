@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import count
 from typing import Final
 
 from app.normalise.record import ReportedException
@@ -20,6 +21,7 @@ _LONGEST: Final = 32_768
 _MOST: Final = 4_096
 _met: set[bytes] = set()
 _proved: dict[bytes, Signature] = {}
+_refuted: set[bytes] = set()
 """Caches: emptied when full."""
 
 _BETWEEN: Final = "\x1e"
@@ -30,6 +32,8 @@ _UUID: Final = re.compile(
 )
 _DASHES: Final = 4
 _SOME_UUID: Final = b"0bad0000-cafe-0000-dead-beef0000f00d"
+_RUN: Final = re.compile("[0-9]+")
+_OTHERS: Final = str.maketrans("0123456789", "9876543210")
 _ESCAPES: Final = re.compile(r"\\|#0|0[xX]")
 _TRIED: Final = "01459"
 """Digits that begin a status of each kind that is told apart, and some that begin none."""
@@ -71,22 +75,33 @@ def _shape(text: str) -> bytes:
 
 
 def _learn(key: bytes, shape: bytes, signature: Signature) -> None:
-    """Prove a shape at second sight: one with a random name in it never comes again."""
+    """Prove a shape at second sight: one with a random name in it never comes again.
+
+    A shape that was refuted is not tried again.
+    """
     if key not in _met:
-        if len(_met) >= _MOST:
-            _met.clear()
+        _make_room(_met)
         _met.add(key)
+    elif key in _refuted:
+        return
     elif _holds_for_all_digits(shape.decode("utf-8", "surrogatepass"), signature):
-        if len(_proved) >= _MOST:
-            _proved.clear()
+        _make_room(_proved)
         _proved[key] = signature
+    else:
+        _make_room(_refuted)
+        _refuted.add(key)
+
+
+def _make_room(cache: set[bytes] | dict[bytes, Signature]) -> None:
+    if len(cache) >= _MOST:
+        cache.clear()
 
 
 def _holds_for_all_digits(shape: str, signature: Signature) -> bool:
     """Whether any other digits in the same places give the same signature.
 
     Digits decide as a status does, by their class; in a name such as `sha256`, which is tried;
-    and in escapes, which are left alone.
+    in escapes, which are left alone; and as equal numbers do, or one that ends as another.
     """
     return _ESCAPES.search(shape) is None and all(
         _sign_joined(text) == signature for text in _variants(shape)
@@ -96,9 +111,30 @@ def _holds_for_all_digits(shape: str, signature: Signature) -> bool:
 def _variants(shape: str) -> Iterator[str]:
     for digit in _TRIED:
         yield shape.replace("0", digit)
+    yield from _unlike(shape)
     found = _NAME.findall(shape)
     for turn in range(max((len(_NAMES[name.lower()]) for name in found), default=0)):
         yield _NAME.sub(lambda match, turn=turn: _named(match[0], turn), shape)  # type: ignore[misc]
+
+
+def _unlike(shape: str) -> Iterator[str]:
+    """Each number by its place, rising and falling: no two are equal or begin or end alike.
+
+    Where there are too many for that, any two differ in one of the turns.
+    """
+    width = len(str(len(_RUN.findall(shape))))
+    for turn in range(width):
+        place = count(1)
+        rising = _RUN.sub(lambda run, n=place, by=turn: _placed(next(n), run, width, by), shape)  # type: ignore[misc]
+        yield rising
+        yield rising.translate(_OTHERS)
+
+
+def _placed(place: int, run: re.Match[str], width: int, turn: int) -> str:
+    """The place as digits, turned by so many, and repeated to the length of the run."""
+    digits = str(place).zfill(width)
+    length = len(run[0])
+    return ((digits[turn:] + digits[:turn]) * length)[:length]
 
 
 def _named(shape: str, turn: int) -> str:

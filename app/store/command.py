@@ -64,7 +64,12 @@ def _print(report: Report) -> None:
         f"{report.default_records:,} records outside of every day"
     )
     if report.over_bytes:
-        click.echo("more is stored than PRODSENTINEL_RETENTION_BYTES; today is never dropped")
+        click.echo("the days are over PRODSENTINEL_RETENTION_BYTES; today is never dropped")
+    if report.default_over_bytes:
+        click.echo(
+            f"records outside of every day have {report.default_bytes:,} bytes, more than "
+            "PRODSENTINEL_RETENTION_BYTES, and go by age only: some sender has a wrong clock"
+        )
 
 
 def _settings() -> Settings:

@@ -74,6 +74,10 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     def bytes(self) -> int:
         return sum(partition.bytes for partition in self.partitions)
 
+    @property
+    def default_bytes(self) -> int:
+        return sum(partition.bytes for partition in self.partitions if not partition.day)
+
 
 class Report(msgspec.Struct, kw_only=True):
     """What a round did, or would do."""
@@ -95,8 +99,12 @@ class Report(msgspec.Struct, kw_only=True):
     bytes_before: int = 0
     bytes_after: int = 0
     default_records: int = 0
+    default_bytes: int = 0
+    """Of what is stored after; it is not counted for PRODSENTINEL_RETENTION_BYTES."""
     over_bytes: bool = False
-    """More is stored than PRODSENTINEL_RETENTION_BYTES, with nothing more that may be dropped."""
+    """The days are over PRODSENTINEL_RETENTION_BYTES, with nothing more that may be dropped."""
+    default_over_bytes: bool = False
+    """The default partition alone is over it."""
 
 
 async def maintain(
@@ -157,7 +165,9 @@ class _Round:
         await self._index(report)
         after = await self.survey()
         report.bytes_after, report.default_records = after.bytes, after.default_records
-        report.over_bytes = self._is_over(after.bytes)
+        report.default_bytes = after.default_bytes
+        report.over_bytes = self._is_over(after.bytes - after.default_bytes)
+        report.default_over_bytes = self._is_over(after.default_bytes)
         tell(after, today=self.today)
         return report
 
@@ -184,7 +194,9 @@ class _Round:
             bytes_before=before.bytes,
             bytes_after=bytes_after,
             default_records=before.default_records,
-            over_bytes=self._is_over(bytes_after),
+            default_bytes=before.default_bytes,
+            over_bytes=self._is_over(bytes_after - before.default_bytes),
+            default_over_bytes=self._is_over(before.default_bytes),
         )
 
     async def survey(self) -> Survey:
@@ -307,7 +319,9 @@ def _log(report: Report) -> None:
         metrics.MAINTENANCE_FAILURES.inc()
         log.warning("maintenance_left_work", names=report.left)
     if report.over_bytes:
-        log.warning("stored_over_retention_bytes", bytes=report.bytes_after)
+        log.warning("stored_over_retention_bytes", bytes=report.bytes_after - report.default_bytes)
+    if report.default_over_bytes:
+        log.warning("default_partition_over_retention_bytes", bytes=report.default_bytes)
     if report.made or report.dropped or report.indexed or report.rows_deleted:
         log.info(
             "maintenance_done",

@@ -33,12 +33,13 @@ def expired(
     """The partitions to drop, oldest first; 0 keeps. Never today's, never one of the future.
 
     By age a day goes when all of it is older than `keep_days`. By bytes the oldest days go until
-    the rest, the default partition counted too, is within `keep_bytes`.
+    the rest is within `keep_bytes`. The default partition does not count: no day that goes makes
+    it smaller, so one sender with a wrong clock would cost everyone's past.
     """
-    everything = list(partitions)
-    past = sorted((p.day, p) for p in everything if p.day and p.day < today)
+    daily = [(partition.day, partition) for partition in partitions if partition.day]
+    past = sorted((day, partition) for day, partition in daily if day < today)
     oldest_kept = today - timedelta(days=keep_days) if keep_days else date.min
-    excess = sum(p.bytes for p in everything) - keep_bytes
+    excess = sum(partition.bytes for _, partition in daily) - keep_bytes
     found = []
     for day, partition in past:
         if day < oldest_kept:

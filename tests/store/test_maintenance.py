@@ -7,12 +7,13 @@ import asyncpg
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from app.database import DatabaseUnavailable, asyncpg_dsn
 from app.migrate import check_drift
 from app.normalise.context import Context
 from app.settings import Settings
-from app.store import queries, retention
+from app.store import maintenance, queries, retention
 from app.store.ingest import prepare
 from app.store.maintenance import CROWDED_RECORDS, Report, Unmigrated, maintain
 from app.store.partitions import PATIENT, Patience, make_days, make_partitions, partition_name
@@ -97,7 +98,11 @@ async def test_a_second_round_finds_nothing_to_do(settings: Settings) -> None:
 
     again = await maintain(settings, now=NOW)
 
-    assert again == Report(bytes_before=first.bytes_after, bytes_after=first.bytes_after)
+    assert again == Report(
+        bytes_before=first.bytes_after,
+        bytes_after=first.bytes_after,
+        default_bytes=first.default_bytes,
+    )
 
 
 async def test_a_dry_run_tells_what_the_round_does_and_does_nothing(
@@ -134,7 +139,8 @@ async def test_over_the_bytes_the_oldest_days_go_until_the_rest_fits(
     settings: Settings, connection: asyncpg.Connection
 ) -> None:
     await with_days(connection, 5, 4, 3, 2, records=4_000)
-    stored = (await maintain(with_retention(settings), now=NOW)).bytes_after
+    first = await maintain(with_retention(settings), now=NOW)
+    stored = first.bytes_after - first.default_bytes
     size = await connection.fetchval("SELECT pg_total_relation_size('log_records_20261115')")
 
     report = await maintain(with_retention(settings, most=stored - size - 1), now=NOW)
@@ -143,7 +149,7 @@ async def test_over_the_bytes_the_oldest_days_go_until_the_rest_fits(
         ("log_records_20261115", "bytes"),
         ("log_records_20261116", "bytes"),
     ]
-    assert report.bytes_after < stored - size - 1
+    assert report.bytes_after - report.default_bytes < stored - size - 1
     assert not report.over_bytes
 
 
@@ -157,6 +163,34 @@ async def test_today_is_never_dropped_and_that_is_said(
     assert [one.name for one in report.dropped] == ["log_records_20261118"]
     assert await count(connection) == 2_000
     assert report.over_bytes
+
+
+async def test_a_sender_with_a_wrong_clock_costs_no_past_day_and_that_is_said(
+    settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await with_days(connection, 3, 2, records=100)
+    await maintain(settings, now=NOW)
+    await fill(connection, datetime(1970, 1, 1, tzinfo=UTC), 20_000)
+    size = await connection.fetchval("SELECT pg_total_relation_size('log_records_default')")
+    capped = with_retention(settings, most=size - 1)
+
+    foreseen = await maintain(capped, now=NOW, dry_run=True)
+    with capture_logs() as logs:
+        report = await maintain(capped, now=NOW)
+        maintenance._log(report)
+
+    assert (report.dropped, foreseen.dropped) == ([], [])
+    assert report.default_over_bytes
+    assert foreseen.default_over_bytes
+    assert not report.over_bytes
+    assert report.default_bytes >= size
+    assert logs == [
+        {
+            "event": "default_partition_over_retention_bytes",
+            "bytes": report.default_bytes,
+            "log_level": "warning",
+        }
+    ]
 
 
 async def test_midnight_brings_a_day_and_takes_one(

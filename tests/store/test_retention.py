@@ -17,8 +17,9 @@ def partitions(sizes: dict[date, int], *, default: int = 0) -> list[Partition]:
     return [*daily, Partition(name="log_records_default", bytes=default)]
 
 
-def names(sizes: dict[date, int], *, days: int = 0, most: int = 0) -> list[str]:
-    found = expired(partitions(sizes), today=TODAY, keep_days=days, keep_bytes=most)
+def names(sizes: dict[date, int], *, days: int = 0, most: int = 0, default: int = 0) -> list[str]:
+    stored_now = partitions(sizes, default=default)
+    found = expired(stored_now, today=TODAY, keep_days=days, keep_bytes=most)
     return [partition.name for partition in found]
 
 
@@ -62,7 +63,14 @@ def test_an_empty_partition_is_not_dropped_for_its_bytes() -> None:
     assert names(sizes, most=MEGABYTE) == ["log_records_20261119"]
 
 
-@given(stored, st.integers(0, 60), st.integers(0, 200 * MEGABYTE), st.integers(0, MEGABYTE))
+def test_a_default_partition_over_the_cap_costs_no_day() -> None:
+    sizes = before(0, 1, 2, 3)
+
+    assert names(sizes, most=4 * MEGABYTE, default=100 * MEGABYTE) == []
+    assert names(sizes, most=3 * MEGABYTE, default=100 * MEGABYTE) == ["log_records_20261117"]
+
+
+@given(stored, st.integers(0, 60), st.integers(0, 200 * MEGABYTE), st.integers(0, 400 * MEGABYTE))
 def test_retention_keeps_its_promises(
     sizes: dict[date, int], keep_days: int, keep_bytes: int, default: int
 ) -> None:
@@ -75,9 +83,9 @@ def test_retention_keeps_its_promises(
     assert all(day in left for day in sizes if day >= TODAY)
     if keep_days:
         assert min(left, default=TODAY) >= TODAY - timedelta(days=keep_days)
-    if keep_bytes and sum(left.values()) + default > keep_bytes:
+    if keep_bytes and sum(left.values()) > keep_bytes:
         assert all(size <= EMPTY_BYTES for day, size in left.items() if day < TODAY)
     for_bytes = [one for one in found if one.reason == "bytes"]
     if for_bytes:
-        assert sum(left.values()) + default + for_bytes[-1].bytes > keep_bytes
+        assert sum(left.values()) + for_bytes[-1].bytes > keep_bytes
     assert [one.name for one in found] == sorted(dropped)

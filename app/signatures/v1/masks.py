@@ -20,7 +20,6 @@ from app.signatures.v1.vocabulary import (
     METHODS,
     MONTH_WORD,
     MONTHS,
-    NAMES_WITH_DIGITS,
     NO_PLURALS,
     OTHER_CODES,
     PASSING,
@@ -70,67 +69,11 @@ _DATE = re.compile(
     re.VERBOSE,
 )
 _TIMES = re.compile(r"<time>(?:,? <time>(?![\w<])| [AP]M(?!\w))++")
-_ZEROS = bytes.maketrans(b"123456789", b"000000000")
-_LONGEST_SHAPE = 500
-_REMEMBERED_SHAPES = 4_096
-_met: set[int] = set()
-_shapes: dict[bytes, Masked] = {}
-"""Messages by what they are with all digits 0: most differ from one seen in digits only. Bytes,
-because they translate ten times faster than text."""
-_DIGIT = re.compile(r"[0-9]")
-_RUN = re.compile(r"[A-Za-z]+0[A-Za-z0]*")
-_NAME_SHAPES = frozenset(_DIGIT.sub("0", name) for name in NAMES_WITH_DIGITS)
-_STATUS_SHAPE = re.compile(r"[^0]*000[^0]*")
-_REASONS = tuple([reason] for reason in REASONS)
 _MARKS = "\"'=:([,){}.;"
 
 
 def mask(text: str) -> Masked:
     """`text` with its variable parts as placeholders. `mask(mask(x).text).text == mask(x).text`."""
-    shape = text.encode("utf-8", "surrogatepass").translate(_ZEROS)
-    masked = _shapes.get(shape)
-    if masked is None:
-        masked = _mask(text)
-        if len(text) <= _LONGEST_SHAPE:
-            _learn(shape, masked)
-    return masked
-
-
-def _learn(shape: bytes, masked: Masked) -> None:
-    """Remember a shape at second sight: one with a random id in it never comes again."""
-    if hash(shape) not in _met:
-        if len(_met) >= _REMEMBERED:
-            _met.clear()
-        _met.add(hash(shape))
-    elif _holds_for_all_digits(shape.decode("utf-8", "surrogatepass"), masked):
-        if len(_shapes) >= _REMEMBERED_SHAPES:
-            _shapes.clear()
-        _shapes[shape] = masked
-
-
-def _holds_for_all_digits(shape: str, masked: Masked) -> bool:
-    """Whether any other digits in the same places are masked the same way.
-
-    What is masked depends on digits only where one is kept, in `0x`, in names such as `sha256`,
-    and where a number may be an HTTP status.
-    """
-    if _DIGIT.search(masked.text) or "0x" in shape or "0X" in shape:
-        return False
-    if any(run.lower() in _NAME_SHAPES for run in _RUN.findall(shape)):
-        return False
-    tokens = shape.split()
-    return not any(
-        _STATUS_SHAPE.fullmatch(token)
-        and (
-            not place
-            or _role_before(tokens, place) == "status"
-            or tokens[place + 1 : place + 2] in _REASONS
-        )
-        for place, token in enumerate(tokens)
-    )
-
-
-def _mask(text: str) -> Masked:
     counts: dict[str, int] = {}
     if '"' in text or "'" in text or "`" in text or not text.isascii():
         text = mask_quotes(text, counts)
