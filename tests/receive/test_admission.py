@@ -4,12 +4,14 @@ from contextlib import suppress
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from app.receive.admission import Admission, Overloaded, SenderOverLimit, Ticket
 
 CAPACITY: Final = 100
+MIB: Final = 1024 * 1024
 SENDERS: Final = st.sampled_from(["a", "b"])
 SIZES: Final = st.integers(1, 15) | st.integers(1, 45) | st.integers(90, 200)
 
@@ -178,3 +180,49 @@ def test_a_request_is_named_once() -> None:
 
     assert admission.held == 0
     assert not admission._by_sender
+
+
+def admits(admission: Admission, size: int) -> bool:
+    try:
+        with admission.admit(size):
+            return True
+    except Overloaded:
+        return False
+
+
+def test_late_answers_let_in_less_and_quick_ones_more_again() -> None:
+    capacity = 16 * MIB
+    admission = Admission(capacity=capacity)
+    with admission.admit(3 * MIB):
+        for window in range(20):
+            admission.observe(1.0, now=float(window))
+
+        assert not admits(admission, 1)
+
+        for window in range(20, 80):
+            admission.observe(0.01, now=float(window))
+
+        assert admits(admission, 12 * MIB)
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 1)), max_size=60))
+def test_whatever_was_observed_a_lone_request_is_let_in(seen: list[tuple[float, float]]) -> None:
+    admission = Admission(capacity=4 * MIB)
+    now = 0.0
+    for seconds, pause in seen:
+        now += pause
+        admission.observe(seconds, now=now)
+
+    assert admits(admission, 100 * MIB)
+    with admission.admit(1):
+        assert admits(admission, MIB)
+        assert not admits(admission, 4 * MIB)
+
+
+def test_one_late_answer_in_a_moment_counts_once() -> None:
+    admission = Admission(capacity=16 * MIB)
+    for _ in range(100):
+        admission.observe(1.0, now=1.0)
+
+    with admission.admit(10 * MIB):
+        assert admits(admission, 2 * MIB)
