@@ -247,6 +247,21 @@ def describe_settings() -> dict[str, str]:
     return lines
 
 
+def settings_beside_service(environ: Mapping[str, str]) -> Settings:
+    """For a command beside a running service, whose database must be named.
+
+    Raises `InvalidSetting`.
+    """
+    settings = load_settings(environ, directories=dotenv_directories())
+    if not settings.database_url:
+        host = Path(settings.data_dir).resolve() / "postgres"
+        raise InvalidSetting(
+            "DATABASE_URL is not set: name the database of the running service. That of an "
+            f"embedded server is postgresql://postgres:@/postgres?host={host}"
+        )
+    return settings
+
+
 def dotenv_directories() -> tuple[Path, ...]:
     """Where a `.env` is looked for: the checkout, its parent, the working directory."""
     return (CHECKOUT, CHECKOUT.parent, Path.cwd())

@@ -18,7 +18,7 @@ from app.catalogue.documents import Compiled, compile_file, compile_together, fi
 from app.catalogue.queries import IMPORTED, Synced, sync_known_issues
 from app.catalogue.tables import known_issues
 from app.database import Database
-from app.settings import Settings, dotenv_directories, load_settings
+from app.settings import settings_beside_service
 
 _T = TypeVar("_T")
 _PATHS = click.argument(
@@ -103,20 +103,10 @@ def list_entries(*, everything: bool, as_json: bool) -> None:
 
 
 async def _in_session(work: Callable[[AsyncSession], Awaitable[_T]]) -> _T:
-    settings = _settings()
+    settings = settings_beside_service(os.environ)
     database = Database(settings.database_url, settings)
     try:
         async with database.session() as session:
             return await work(session)
     finally:
         await database.close()
-
-
-def _settings() -> Settings:
-    settings = load_settings(os.environ, directories=dotenv_directories())
-    if not settings.database_url:
-        raise click.UsageError(
-            "DATABASE_URL is not set: name the database of the running service "
-            "(`scripts/up.py` prints it)"
-        )
-    return settings

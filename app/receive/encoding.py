@@ -122,7 +122,10 @@ def encoding_hint(start: bytes) -> str:
 def check_size(size: int, limit: int) -> None:
     """Raises `BodyTooLarge`."""
     if size > limit:
-        raise BodyTooLarge(f"the body is larger than {limit:,} bytes; send smaller batches")
+        raise BodyTooLarge(
+            f"the body is larger than {limit:,} bytes; send smaller batches, or JSON as "
+            "application/x-ndjson"
+        )
 
 
 async def decoded(

@@ -8,7 +8,7 @@ from typing import Final
 import click
 import msgspec
 
-from app.settings import Settings, dotenv_directories, load_settings
+from app.settings import settings_beside_service
 from app.store.maintenance import Report, maintain
 
 WORK_LEFT: Final = 1
@@ -26,7 +26,9 @@ def maintain_now(ctx: click.Context, *, dry_run: bool, as_json: bool) -> None:
     something has to wait for the next round; 2 when the database cannot be used; 3 when another
     process is at it, and nothing was done.
     """
-    report = asyncio.run(maintain(_settings(), now=datetime.now(UTC), dry_run=dry_run))
+    report = asyncio.run(
+        maintain(settings_beside_service(os.environ), now=datetime.now(UTC), dry_run=dry_run)
+    )
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:
@@ -70,13 +72,3 @@ def _print(report: Report) -> None:
             f"records outside of every day have {report.default_bytes:,} bytes, more than "
             "PRODSENTINEL_RETENTION_BYTES, and go by age only: some sender has a wrong clock"
         )
-
-
-def _settings() -> Settings:
-    settings = load_settings(os.environ, directories=dotenv_directories())
-    if not settings.database_url:
-        raise click.UsageError(
-            "DATABASE_URL is not set: name the database of the running service "
-            "(`scripts/up.py` prints it)"
-        )
-    return settings
