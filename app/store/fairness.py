@@ -16,6 +16,9 @@ class FairQueue(Generic[Item]):
         self.weight = 0
         """Of all that waits."""
 
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
     def push(self, sender: str, item: Item) -> None:
         self._waiting.setdefault(sender, deque()).append(item)
         self.weight += self._weigh(item)
