@@ -24,6 +24,7 @@ from app.incidents.digest import Digest
 from app.problems import problem_details
 from app.query.handlers import router as query_router
 from app.receive.admission import Admission
+from app.receive.contract import Accept
 from app.receive.handlers import health_router, ingest_logs
 from app.service import HealthCheck, Upkeep, spare_the_collector
 from app.settings import Settings
@@ -91,24 +92,8 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             await database.close()
             spool.close()
 
-    ingest = Router(
-        path="/ingest",
-        route_handlers=[ingest_logs],
-        middleware=[straight_ingest(accept)],
-    )
-    measured = Router(
-        path="/",
-        route_handlers=[health_router, catalogue_router, query_router, PrometheusController],
-        middleware=[
-            CorrelationMiddleware(),
-            # Grouped: by raw path every correlation ID would become a time series.
-            PrometheusConfig(
-                app_name="prodsentinel", prefix="prodsentinel_http", group_path=True
-            ).middleware,
-        ],
-    )
     return Litestar(
-        route_handlers=[ingest, measured],
+        route_handlers=[_straight_router(accept), _measured_router()],
         lifespan=[lifespan],
         dependencies={name: _constant(value) for name, value in provided.items()},
         plugins=[problem_details],
@@ -119,6 +104,22 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             render_plugins=[JsonRenderPlugin(path=["/openapi.json", "/"])],
         ),
         logging_config=None,
+    )
+
+
+def _straight_router(accept: Accept) -> Router:
+    return Router(
+        path="/ingest", route_handlers=[ingest_logs], middleware=[straight_ingest(accept)]
+    )
+
+
+def _measured_router() -> Router:
+    # Grouped: by raw path every correlation ID would become a time series.
+    measure = PrometheusConfig(app_name="prodsentinel", prefix="prodsentinel_http", group_path=True)
+    return Router(
+        path="/",
+        route_handlers=[health_router, catalogue_router, query_router, PrometheusController],
+        middleware=[CorrelationMiddleware(), measure.middleware],
     )
 
 
