@@ -5,6 +5,7 @@ import enum
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Index,
@@ -15,8 +16,9 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
+from app.correlate.confidence import Confidence
 from app.database import Token, metadata
 
 
@@ -29,54 +31,154 @@ class IncidentStatus(enum.StrEnum):
     MUTED = "muted"
 
 
-incident_status = ENUM(
-    IncidentStatus,
-    name="incident_status",
-    metadata=metadata,
-    values_callable=lambda statuses: [status.value for status in statuses],
-)
+class EventKind(enum.StrEnum):
+    """What can happen to an incident, and what else people are told of."""
+
+    OPENED = "opened"
+    REGRESSED = "regressed"
+    WORSENED = "worsened"
+    """It was muted until it got worse, or until so many chains, and did."""
+    UNMUTED = "unmuted"
+    """It was muted until a time, and a chain came after it; or somebody ended the silence."""
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    MUTED = "muted"
+    MERGED = "merged"
+    SPLIT = "split"
+    NOTED = "noted"
+    ISSUE_RATE = "issue_rate"
+    """A known issue shows more often than its threshold."""
+    GAP = "gap"
+    CANARY_LOSS = "canary_loss"
+
+
+def _enum(values: type[enum.StrEnum], name: str) -> ENUM:
+    return ENUM(
+        values,
+        name=name,
+        metadata=metadata,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+incident_status = _enum(IncidentStatus, "incident_status")
+event_kind = _enum(EventKind, "event_kind")
+root_confidence = _enum(Confidence, "root_confidence")
 _moment = DateTime(timezone=True)
 _empty_texts = text("'{}'::text[]")
+_empty_json = text("'{}'::jsonb")
 
 incidents = Table(
     "incidents",
     metadata,
     Column("incident_id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    # The signature that opened it; all that belong to it stand in `incident_roots`.
     Column("root_signature_id", Token, nullable=False),
     Column("status", incident_status, nullable=False, server_default="open"),
+    # Counts what people and transitions change, not what chains add: the ETag.
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("services", ARRAY(Text), nullable=False, server_default=_empty_texts),
+    Column("root_services", ARRAY(Text), nullable=False, server_default=_empty_texts),
     Column("environments", ARRAY(Text), nullable=False, server_default=_empty_texts),
     Column("releases", ARRAY(Text), nullable=False, server_default=_empty_texts),
     Column("first_seen", _moment, nullable=False),
     Column("last_seen", _moment, nullable=False),
     Column("chains", BigInteger, nullable=False),
     Column("records", BigInteger, nullable=False),
+    # Chains of which records are missing that may hold the root.
+    Column("incomplete", BigInteger, nullable=False, server_default="0"),
     Column("opened_at", _moment, nullable=False, server_default=func.now()),
     Column("resolved_at", _moment),
-    Index(
-        "uq_incidents_open_root",
-        "root_signature_id",
-        unique=True,
-        postgresql_where=text("status <> 'resolved'::incident_status"),
-    ),
+    Column("resolved_in_release", Text),
+    Column("regressions", Integer, nullable=False, server_default="0"),
+    Column("regressed_at", _moment),
+    Column("muted_until", _moment),
+    Column("muted_until_chains", BigInteger),
+    Column("muted_above_hourly", Integer),
+    Column("merged_into", Uuid),
     Index("ix_incidents_last_seen", "last_seen", "incident_id"),
 )
 
-# What each failing chain was found to say, and so what it added to its incident.
+# Which incident the chains of a root signature go to: one, whatever its status.
+incident_roots = Table(
+    "incident_roots",
+    metadata,
+    Column("root_signature_id", Token, primary_key=True),
+    Column("incident_id", Uuid, nullable=False),
+    Index("ix_incident_roots_incident", "incident_id"),
+)
+
+# The history of incidents, and the outbox of alerts: an event is routed once.
+events = Table(
+    "events",
+    metadata,
+    Column("event_id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("happened_at", _moment, nullable=False, server_default=func.clock_timestamp()),
+    Column("kind", event_kind, nullable=False),
+    Column("incident_id", Uuid),
+    # Empty: the service itself.
+    Column("done_by", Text, nullable=False, server_default=""),
+    Column("details", JSONB, nullable=False, server_default=_empty_json),
+    Column("routed_at", _moment),
+    Index("ix_events_incident", "incident_id", "happened_at"),
+    Index("ix_events_unrouted", "happened_at", postgresql_where=text("routed_at IS NULL")),
+)
+
+# What each failing chain was found to say, and so what it added to its incident: a row a root.
 incident_chains = Table(
     "incident_chains",
     metadata,
     Column("correlation_id", Token, primary_key=True),
+    Column("root_signature_id", Token, primary_key=True),
     Column("incident_id", Uuid, nullable=False),
     Column("root_record_id", Uuid, nullable=False),
-    Column("root_signature_id", Token, nullable=False),
     Column("root_service", Text, nullable=False),
+    Column("root_at", _moment, nullable=False),
     Column("symptoms", ARRAY(Text), nullable=False, server_default=_empty_texts),
     Column("services", ARRAY(Text), nullable=False, server_default=_empty_texts),
     Column("records", Integer, nullable=False),
     Column("errors", Integer, nullable=False),
+    Column("errors_by_service", JSONB, nullable=False, server_default=_empty_json),
+    Column("confidence", root_confidence, nullable=False, server_default="likely"),
+    Column("reasons", ARRAY(Text), nullable=False, server_default=_empty_texts),
+    # Known issues whose chain rules held.
+    Column("findings", ARRAY(Text), nullable=False, server_default=_empty_texts),
+    Column("incomplete", Boolean, nullable=False, server_default=text("false")),
     Column("first_at", _moment, nullable=False),
     Column("last_at", _moment, nullable=False),
     Column("digested_at", _moment, nullable=False, server_default=func.now()),
-    Index("ix_incident_chains_incident", "incident_id", "last_at"),
+    Index("ix_incident_chains_incident", "incident_id", "root_at"),
+)
+
+# Chains that failed, and their errors, by the hour of the root and by service.
+incident_hours = Table(
+    "incident_hours",
+    metadata,
+    Column("incident_id", Uuid, primary_key=True),
+    Column("hour", _moment, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("chains", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+)
+
+# Known issues that explain the chains of an incident by their chain rules.
+incident_findings = Table(
+    "incident_findings",
+    metadata,
+    Column("incident_id", Uuid, primary_key=True),
+    Column("known_issue_id", Text, primary_key=True),
+    Column("chains", BigInteger, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+)
+
+# Sample chains that outlive the retention of log records.
+incident_evidence = Table(
+    "incident_evidence",
+    metadata,
+    Column("correlation_id", Token, primary_key=True),
+    Column("incident_id", Uuid, primary_key=True),
+    Column("kept_at", _moment, nullable=False, server_default=func.now()),
+    Column("records", JSONB, nullable=False),
+    Index("ix_incident_evidence_incident", "incident_id", "kept_at"),
 )

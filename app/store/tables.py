@@ -16,7 +16,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM, JSONB
+from sqlalchemy.dialects.postgresql import ENUM, INT8MULTIRANGE, JSONB
 
 from app.database import Token, metadata
 from app.normalise.record import Severity
@@ -92,4 +92,29 @@ chain_marks = Table(
     Column("mark_id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
     Column("marked_at", _moment, nullable=False, server_default=func.now()),
     Index("ix_chain_marks_marked_at", "marked_at"),
+)
+
+# What each batch received of its senders' numbering. Insert-only, like the marks of chains.
+sequence_marks = Table(
+    "sequence_marks",
+    metadata,
+    Column("mark_id", Uuid, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("instance", Text, primary_key=True),
+    Column("seen", INT8MULTIRANGE, nullable=False),
+    Column("marked_at", _moment, nullable=False, server_default=func.now()),
+)
+
+# All numbers that came; what is missing is what lies between them. A late one closes its gap.
+sender_sequences = Table(
+    "sender_sequences",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("instance", Text, primary_key=True),
+    Column("received", INT8MULTIRANGE, nullable=False),
+    # Missing numbers that an event already told of.
+    Column("told", INT8MULTIRANGE, nullable=False, server_default=text("'{}'::int8multirange")),
+    Column("missing_since", _moment),
+    Column("newest_at", _moment, nullable=False),
+    Index("ix_sender_sequences_newest", "newest_at"),
 )
