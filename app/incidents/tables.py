@@ -144,6 +144,8 @@ incident_chains = Table(
     Column("reasons", ARRAY(Text), nullable=False, server_default=_empty_texts),
     # Known issues whose chain rules held.
     Column("findings", ARRAY(Text), nullable=False, server_default=_empty_texts),
+    Column("environments", ARRAY(Text), nullable=False, server_default=_empty_texts),
+    Column("releases", ARRAY(Text), nullable=False, server_default=_empty_texts),
     Column("incomplete", Boolean, nullable=False, server_default=text("false")),
     Column("first_at", _moment, nullable=False),
     Column("last_at", _moment, nullable=False),

@@ -57,6 +57,8 @@ ALTER TABLE incident_chains
     ADD COLUMN confidence        root_confidence NOT NULL DEFAULT 'likely',
     ADD COLUMN reasons           text[] NOT NULL DEFAULT '{}'::text[],
     ADD COLUMN findings          text[] NOT NULL DEFAULT '{}'::text[],
+    ADD COLUMN environments      text[] NOT NULL DEFAULT '{}'::text[],
+    ADD COLUMN releases          text[] NOT NULL DEFAULT '{}'::text[],
     ADD COLUMN incomplete        boolean NOT NULL DEFAULT false;
 UPDATE incident_chains SET root_at = first_at;
 ALTER TABLE incident_chains ALTER COLUMN root_at SET NOT NULL;
@@ -119,7 +121,8 @@ DELETE FROM incident_chains AS other USING incident_chains AS kept
 ALTER TABLE incident_chains
     ADD CONSTRAINT pk_incident_chains PRIMARY KEY (correlation_id),
     DROP COLUMN root_at, DROP COLUMN errors_by_service, DROP COLUMN confidence,
-    DROP COLUMN reasons, DROP COLUMN findings, DROP COLUMN incomplete;
+    DROP COLUMN reasons, DROP COLUMN findings, DROP COLUMN environments, DROP COLUMN releases,
+    DROP COLUMN incomplete;
 CREATE INDEX ix_incident_chains_incident ON incident_chains (incident_id, last_at);
 ALTER TABLE incidents
     DROP COLUMN version, DROP COLUMN root_services, DROP COLUMN incomplete,
