@@ -32,7 +32,8 @@ _SETTLED = text("""
 # this statement stays, and has the chain digested again.
 _TAKE_MARKS = text("DELETE FROM chain_marks WHERE correlation_id = ANY(:chains)")
 
-_COLUMNS = ", ".join(("correlation_id", *Link.__struct_fields__))
+_NAMES = Link.__struct_fields__[:11]
+_COLUMNS = ", ".join(("correlation_id", *_NAMES))
 _LINKS = """
     SELECT link.*
     FROM unnest(CAST(:chains AS text[])) AS wanted (chain_id)
@@ -82,9 +83,8 @@ async def _read_links(
     found: dict[str, dict[Any, Link]],
 ) -> None:
     rows = await session.execute(statement, {"chains": list(chains), "most": most})
-    names = Link.__struct_fields__
     for chain, *values in rows:
-        link = Link(**dict(zip(names, values, strict=True)))
+        link = Link(**dict(zip(_NAMES, values, strict=True)))
         found[chain][link.record_id, link.occurred_at] = link
 
 
