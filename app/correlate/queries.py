@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.correlate.chain import Link
+from app.correlate.link import Link
 from app.normalise.record import Severity
 from app.normalise.text import json_text
 

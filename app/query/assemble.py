@@ -6,6 +6,8 @@ from uuid import UUID
 from app.correlate.chain import Link, correlate
 from app.query.views import ChainView, ErrorView, MatchView, RecordView, SignatureView
 
+LONGEST_TEXT = 2_000
+
 
 def assemble_chain(
     correlation_id: str,
@@ -37,7 +39,14 @@ def assemble_chain(
 
 
 def _link(record: RecordView) -> Link:
-    return Link(**{name: getattr(record, name) for name in Link.__struct_fields__})
+    names = (name for name in Link.__struct_fields__ if not name.startswith("exception_"))
+    raised = record.exception
+    return Link(
+        exception_type=raised.type if raised else "",
+        exception_message=raised.message[:LONGEST_TEXT] if raised else "",
+        **{name: getattr(record, name) for name in names}
+        | {"message": record.message[:LONGEST_TEXT]},
+    )
 
 
 def _error(
