@@ -23,6 +23,7 @@ from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
 from app.normalise.record import LogRecord
 from app.problems import problem_details
+from app.query.chain_handlers import router as chain_router
 from app.query.handlers import router as query_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
@@ -121,7 +122,13 @@ def _measured_router() -> Router:
     measure = PrometheusConfig(app_name="prodsentinel", prefix="prodsentinel_http", group_path=True)
     return Router(
         path="/",
-        route_handlers=[health_router, catalogue_router, query_router, PrometheusController],
+        route_handlers=[
+            health_router,
+            catalogue_router,
+            chain_router,
+            query_router,
+            PrometheusController,
+        ],
         middleware=[CorrelationMiddleware(), measure.middleware],
     )
 

@@ -44,7 +44,11 @@ _CLAIM = text("""
     ORDER BY marked_at
 """)
 _CLAIM_ONE = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:chain, 6))")
-_IS_MARKED = text("SELECT EXISTS (SELECT FROM chain_marks WHERE correlation_id = :chain)")
+_IS_MARKED = text("""
+    SELECT EXISTS (
+        SELECT FROM chain_marks WHERE correlation_id = :chain AND marked_at <= now()
+    )
+""")
 
 # Gone with the transaction that digests them: a crash gives them back. A mark that comes after
 # this statement stays, and has the chain digested again.
@@ -191,9 +195,14 @@ async def claim_settled(session: AsyncSession, *, quiet_seconds: float, limit: i
 
 async def claim_chain(session: AsyncSession, chain: str) -> bool:
     """Whether this chain waits for the digest, settled or not, and no other replica has it."""
-    if not (await session.execute(_IS_MARKED, {"chain": chain})).scalar_one():
+    if not await is_marked(session, chain):
         return False
     return bool((await session.execute(_CLAIM_ONE, {"chain": chain})).scalar_one())
+
+
+async def is_marked(session: AsyncSession, chain: str) -> bool:
+    """Whether this chain waits for the digest."""
+    return bool((await session.execute(_IS_MARKED, {"chain": chain})).scalar_one())
 
 
 async def take_marks(session: AsyncSession, chains: Sequence[str]) -> None:

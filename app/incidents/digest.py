@@ -58,7 +58,9 @@ async def digest_round(database: Database, matcher: Matcher, settings: Settings)
             done = await digest_chains(session, matcher, names, most=settings.max_chain_records)
     except DatabaseUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the next lines find whose it is
+    except Exception as error:
+        if not names:
+            raise
         log.warning("digest_goes_one_by_one", reason=repr(error))
         return await _one_by_one(database, matcher, settings, names)
     _tell(done)
@@ -90,6 +92,17 @@ async def digest_now(database: Database, matcher: Matcher, settings: Settings, n
         done = await digest_chains(session, matcher, [name], most=settings.max_chain_records)
     _tell(done)
     return True
+
+
+async def settle(database: Database, matcher: Matcher, settings: Settings, name: str) -> None:
+    """Digest a chain because somebody asks for it; one that cannot be stays as it is."""
+    try:
+        await digest_now(database, matcher, settings, name)
+    except DatabaseUnavailable:
+        raise
+    except Exception:
+        metrics.DIGEST_FAILURES.inc()
+        log.exception("chain_not_settled", chain=name)
 
 
 async def follow_senders(database: Database, *, grace_seconds: float = GAP_GRACE_SECONDS) -> None:

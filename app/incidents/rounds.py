@@ -6,7 +6,7 @@ another one has), then new roots, then incidents, then matches; each sorted.
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -58,7 +58,7 @@ async def digest_chains(
     now = datetime.now(UTC)
     await take_marks(session, names)
     records = await records_of(session, names, most=most)
-    missing = await missing_in(session, windows_of(records.values()))
+    missing = await missing_in(session, windows_of(found.links for found in records.values()))
     versions = await current_versions(session)
     digested = [
         one
@@ -107,11 +107,11 @@ def _digested(
     return Digested(correlation_id=name, chain=chain, look=seen, found=found, rows=rows)
 
 
-def windows_of(chains: Any) -> list[Window]:
+def windows_of(chains: Iterable[Sequence[Link]]) -> list[Window]:
     """The numbers that all these chains are concerned with, one window a sender."""
     numbers: dict[tuple[str, str], list[int]] = {}
-    for found in chains:
-        for link in found.links:
+    for links in chains:
+        for link in links:
             if link.instance and link.sequence is not None:
                 numbers.setdefault((link.service, link.instance), []).append(link.sequence)
     return [
@@ -123,7 +123,7 @@ def windows_of(chains: Any) -> list[Window]:
 def missing_of(links: list[Link], missing: Missing) -> Missing:
     """Of a whole round's missing numbers those near this chain's own."""
     own: Missing = {}
-    for window in windows_of([Records(links=links, capped=False)]):
+    for window in windows_of([links]):
         holes = missing.get((window.service, window.instance), [])
         first = bisect_left(holes, window.first, key=lambda hole: hole[1])
         last = bisect_left(holes, window.last + 1, key=lambda hole: hole[0])
