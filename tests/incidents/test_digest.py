@@ -155,7 +155,9 @@ async def test_records_that_retention_dropped_take_nothing_from_their_incident(
     await store(database, failing("c", "kettle exploded", timestamp="2026-11-19T10:40:00Z"))
     await digest(database, settings)
     async with database.session() as session:
-        await session.execute(text("DELETE FROM log_records WHERE occurred_at < '2026-11-19 10:35'"))
+        await session.execute(
+            text("DELETE FROM log_records WHERE occurred_at < '2026-11-19 10:35'")
+        )
     await store(database, failing("c", "kettle exploded", timestamp="2026-11-19T10:50:00Z"))
     await digest(database, settings)
 
