@@ -21,6 +21,7 @@ from app.catalogue.live import LiveCatalogue
 from app.correlation import CorrelationMiddleware
 from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
+from app.incidents.handlers import router as incidents_router
 from app.problems import problem_details
 from app.query.handlers import router as query_router
 from app.receive.admission import Admission
@@ -118,7 +119,13 @@ def _measured_router() -> Router:
     measure = PrometheusConfig(app_name="prodsentinel", prefix="prodsentinel_http", group_path=True)
     return Router(
         path="/",
-        route_handlers=[health_router, catalogue_router, query_router, PrometheusController],
+        route_handlers=[
+            health_router,
+            catalogue_router,
+            incidents_router,
+            query_router,
+            PrometheusController,
+        ],
         middleware=[CorrelationMiddleware(), measure.middleware],
     )
 
