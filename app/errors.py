@@ -15,13 +15,20 @@ AppError
 ├── SpoolFull               (store)
 ├── SpoolBroken             (store)
 ├── UnsupportedBody         (receive)
+├── ImpossibleChange        (incidents)
+├── InvalidSilence          (incidents)
+├── InvalidMove             (incidents)
+├── InvalidPrecondition     (incidents)
+├── PreconditionMissing     (incidents)
+├── ChangedMeanwhile        (incidents)
 ├── InvalidCursor           (query)
+├── InvalidSpan             (query)
 ├── NotAMatch               (catalogue)
 ├── ServiceUnreachable      (canary)
 └── NotFound
     ├── UnknownChain        (query)
     ├── RecordsGone         (query)
-    ├── UnknownIncident     (query)
+    ├── UnknownIncident     (incidents)
     └── UnknownKnownIssue   (query)
 """
 

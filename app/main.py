@@ -21,6 +21,7 @@ from app.catalogue.live import LiveCatalogue
 from app.correlation import CorrelationMiddleware
 from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
+from app.incidents.handlers import router as incidents_router
 from app.normalise.record import LogRecord
 from app.problems import problem_details
 from app.query.chain_handlers import router as chain_router
@@ -126,6 +127,7 @@ def _measured_router() -> Router:
             health_router,
             catalogue_router,
             chain_router,
+            incidents_router,
             query_router,
             PrometheusController,
         ],

@@ -14,7 +14,11 @@ from litestar.plugins.problem_details import (
 from app.catalogue.handlers import NotAMatch
 from app.database import DatabaseUnavailable
 from app.errors import AppError, NotFound
-from app.query.handlers import InvalidCursor
+from app.incidents.changes import ChangedMeanwhile, InvalidMove
+from app.incidents.lifecycle import ImpossibleChange, InvalidSilence
+from app.incidents.preconditions import InvalidPrecondition, PreconditionMissing, etag
+from app.query.cursors import InvalidCursor
+from app.query.hours import InvalidSpan
 from app.receive.admission import Overloaded, SenderOverLimit
 from app.receive.contract import PartlyAccepted
 from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody
@@ -27,8 +31,15 @@ RETRY_AFTER_SECONDS: Final = 2
 _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     UnreadableBody: HTTPStatus.BAD_REQUEST,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
+    InvalidSpan: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAMatch: HTTPStatus.CONFLICT,
+    ImpossibleChange: HTTPStatus.CONFLICT,
+    InvalidMove: HTTPStatus.BAD_REQUEST,
+    InvalidSilence: HTTPStatus.BAD_REQUEST,
+    InvalidPrecondition: HTTPStatus.BAD_REQUEST,
+    ChangedMeanwhile: HTTPStatus.PRECONDITION_FAILED,
+    PreconditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
     SenderLeft: HTTPStatus.BAD_REQUEST,
     BodyTimedOut: HTTPStatus.REQUEST_TIMEOUT,
     SenderOverLimit: HTTPStatus.TOO_MANY_REQUESTS,
@@ -68,8 +79,12 @@ def problem_of(error: AppError) -> ProblemDetailsException:
         (status for kind, status in _STATUS.items() if isinstance(cause, kind)),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
-    extra = {"accepted": error.accepted} if isinstance(error, PartlyAccepted) else None
+    extra: dict[str, Any] | None = None
     headers = _HEADERS.get(status)
+    if isinstance(error, PartlyAccepted):
+        extra = {"accepted": error.accepted}
+    if isinstance(error, ChangedMeanwhile):
+        extra, headers = {"newest": error.newest}, {"ETag": etag(error.version)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("refused_for_now", reason=repr(cause.__cause__ or cause))
     return _problem(status, str(error), headers=headers, extra=extra)

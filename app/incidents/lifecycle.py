@@ -202,6 +202,23 @@ def unmute(standing: Standing) -> Transition:
     return _to(IncidentStatus.OPEN, standing, kind=EventKind.UNMUTED, changes=_LOUD)
 
 
+def merge(standing: Standing, into: UUID, *, now: datetime) -> Transition:
+    """It becomes part of another one, and stands resolved to be read."""
+    refuse_merged(standing)
+    return _to(
+        IncidentStatus.RESOLVED,
+        standing,
+        kind=EventKind.MERGED,
+        changes={
+            **_LOUD,
+            "resolved_at": standing.resolved_at or now,
+            "resolved_in_release": standing.resolved_in_release,
+            "merged_into": into,
+        },
+        into=into,
+    )
+
+
 def refuse_merged(standing: Standing) -> None:
     """A merged incident is read only. Raises `ImpossibleChange`."""
     if standing.merged_into:

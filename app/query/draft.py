@@ -4,7 +4,8 @@ import json
 import re
 from collections.abc import Sequence
 
-from app.query.views import SampleChain, SignatureView
+from app.query.incident_views import SampleChain
+from app.query.views import SignatureView
 
 _PLACEHOLDER = re.compile(r"<[a-z0-9]+>")
 _LEAST_WORDS = 4

@@ -1,9 +1,6 @@
 """What engineers ask: chains, incidents, known issues, and whether an error is known."""
 
-import base64
-from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 from litestar import Router, get, post
@@ -15,36 +12,24 @@ from app.catalogue.live import LiveCatalogue
 from app.catalogue.matcher import subject_of
 from app.catalogue.model import Tier
 from app.database import Database
-from app.errors import AppError, NotFound
-from app.incidents.tables import IncidentStatus
+from app.errors import NotFound
 from app.normalise.record import ReportedException
 from app.query import queries
 from app.query.draft import draft_entry
+from app.query.incident_handlers import get_incident, list_events, list_hours, list_incidents
+from app.query.incident_queries import chains_of_signature
 from app.query.match_views import match_view
 from app.query.views import (
     Debt,
-    IncidentPage,
-    IncidentSummary,
-    IncidentView,
     KnownIssueSummary,
     KnownIssueView,
     MatchAnswer,
 )
 from app.shapes import problems
 
-SAMPLE_CHAINS = 20
-
-
-class UnknownIncident(NotFound):
-    """No incident has this ID."""
-
 
 class UnknownKnownIssue(NotFound):
     """The catalogue has no entry with this ID."""
-
-
-class InvalidCursor(AppError):
-    """The cursor in `after` is none that this service gave out; leave it out to start anew."""
 
 
 class MatchRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,43 +47,6 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.text.strip() and self.exception is None:
             raise ValueError("give the error in `text`, in `exception`, or in both")
-
-
-@get("/incidents", operation_id="listIncidents", responses=problems(400, 503))
-async def list_incidents(
-    database: NamedDependency[Database],
-    status: Annotated[IncidentStatus | None, QueryParameter()] = None,
-    after: Annotated[str | None, QueryParameter(max_length=200)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
-) -> IncidentPage:
-    """Incidents, the one last seen first."""
-    place = _read_cursor(after) if after else None
-    async with database.session() as session:
-        found = await queries.list_incidents(session, status=status, after=place, limit=limit + 1)
-    page = tuple(found[:limit])
-    return IncidentPage(incidents=page, next=_cursor(page[-1]) if len(found) > limit else None)
-
-
-@get("/incidents/{incident_id:uuid}", operation_id="getIncident", responses=problems(404, 503))
-async def get_incident(
-    incident_id: FromPath[UUID], database: NamedDependency[Database]
-) -> IncidentView:
-    """One incident: its root signature, its known issue and fix, symptoms, latest chains."""
-    async with database.session() as session:
-        summary = await queries.incident_summary(session, incident_id)
-        if summary is None:
-            raise UnknownIncident
-        chains, symptoms = await queries.latest_chains(session, incident_id, limit=SAMPLE_CHAINS)
-        root = summary.root_signature_id
-        signatures = await queries.signatures_by_id(session, {root, *symptoms})
-        matches = await queries.matches_by_signature(session, {root})
-    return IncidentView(
-        **msgspec.structs.asdict(summary),
-        match=matches.get(root),
-        signature=signatures[root],
-        symptoms=tuple(signatures[name] for name in sorted(symptoms) if name in signatures),
-        sample_chains=tuple(chains),
-    )
 
 
 @get("/known-issues", operation_id="listKnownIssues", responses=problems(503))
@@ -151,7 +99,7 @@ async def draft_known_issue(
         found = await queries.signatures_by_id(session, [signature_id])
         if signature_id not in found:
             raise UnknownSignature
-        chains = await queries.chains_of_signature(session, signature_id, limit=5)
+        chains = await chains_of_signature(session, signature_id, limit=5)
     return draft_entry(found[signature_id], chains)
 
 
@@ -179,27 +127,13 @@ async def match_error(
     )
 
 
-def _cursor(incident: IncidentSummary) -> str:
-    place = f"{incident.last_seen.isoformat()} {incident.incident_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        text, _, incident_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise InvalidCursor
-        return moment.astimezone(UTC), UUID(incident_id)
-    except (ValueError, OverflowError) as error:
-        raise InvalidCursor from error
-
-
 router = Router(
     path="/api",
     route_handlers=[
         list_incidents,
         get_incident,
+        list_events,
+        list_hours,
         list_known_issues,
         get_known_issue,
         documentation_debt,

@@ -1,37 +1,26 @@
 """Every statement of the query room, by name. Read-only: rows in, views out."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import Select, func, select, text, tuple_
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.queries import QUARANTINE_LEAST_CHAINS, QUARANTINE_SHARE
 from app.catalogue.tables import known_issues, matches
-from app.incidents.tables import (
-    IncidentStatus,
-    incident_chains,
-    incident_evidence,
-    incidents,
-)
+from app.incidents.tables import incident_chains, incident_evidence
+from app.query.rows import match_view, view, with_source
 from app.query.views import (
     Debt,
-    IncidentSummary,
     KnownIssueSummary,
     KnownIssueView,
     MatchView,
     RecordView,
-    SampleChain,
     SignatureView,
-    Source,
 )
 from app.store.tables import log_records, signatures
-
-_View = TypeVar("_View", bound=msgspec.Struct)
 
 _newer = known_issues.alias("newer")
 _NEWEST_VERSION = (
@@ -74,11 +63,11 @@ async def chain_records(
         .order_by(log_records.c.occurred_at, log_records.c.record_id)
         .limit(most)
     )
-    found = [_view(row, RecordView) for row in (await session.execute(query)).mappings()]
+    found = [view(row, RecordView) for row in (await session.execute(query)).mappings()]
     if len(found) < most:
         return found
     errors = query.where(log_records.c.signature_id.is_not(None))
-    more = [_view(row, RecordView) for row in (await session.execute(errors)).mappings()]
+    more = [view(row, RecordView) for row in (await session.execute(errors)).mappings()]
     known = {(record.occurred_at, record.record_id) for record in found}
     return found + [r for r in more if (r.occurred_at, r.record_id) not in known]
 
@@ -99,7 +88,7 @@ async def kept_records(session: AsyncSession, correlation_id: str) -> tuple[Reco
         .limit(1)
     )
     records = (await session.execute(query)).scalar_one_or_none() or []
-    return tuple(_view(record, RecordView) for record in records)
+    return tuple(view(record, RecordView) for record in records)
 
 
 async def signatures_by_id(session: AsyncSession, names: Iterable[str]) -> dict[str, SignatureView]:
@@ -107,7 +96,7 @@ async def signatures_by_id(session: AsyncSession, names: Iterable[str]) -> dict[
     query = select(signatures, said).where(signatures.c.signature_id.in_(set(names)))
     rows = await session.execute(query)
     return {
-        row["signature_id"]: _view({**row, "sample": row["said"]}, SignatureView)
+        row["signature_id"]: view({**row, "sample": row["said"]}, SignatureView)
         for row in rows.mappings()
     }
 
@@ -120,66 +109,7 @@ async def matches_by_signature(session: AsyncSession, names: Iterable[str]) -> d
         .where(matches.c.signature_id.in_(set(names)))
     )
     rows = await session.execute(query)
-    return {row["signature_id"]: _match_view(row) for row in rows.mappings()}
-
-
-async def list_incidents(
-    session: AsyncSession,
-    *,
-    status: IncidentStatus | None,
-    after: tuple[datetime, UUID] | None,
-    limit: int,
-) -> list[IncidentSummary]:
-    """Newest first by when they were last seen."""
-    query = _incident_summaries().order_by(
-        incidents.c.last_seen.desc(), incidents.c.incident_id.desc()
-    )
-    if status:
-        query = query.where(incidents.c.status == status)
-    if after:
-        query = query.where(tuple_(incidents.c.last_seen, incidents.c.incident_id) < after)
-    rows = await session.execute(query.limit(limit))
-    return [_view(row, IncidentSummary) for row in rows.mappings()]
-
-
-async def incident_summary(session: AsyncSession, incident_id: UUID) -> IncidentSummary | None:
-    query = _incident_summaries().where(incidents.c.incident_id == incident_id)
-    row = (await session.execute(query)).mappings().one_or_none()
-    return _view(row, IncidentSummary) if row else None
-
-
-def _incident_summaries() -> Select[Any]:
-    return (
-        select(
-            incidents,
-            signatures.c.title,
-            signatures.c.culprit,
-            matches.c.tier,
-            matches.c.known_issue_id,
-            known_issues.c.title.label("known_issue_title"),
-            known_issues.c.known_issue_id.is_not(None).label("known"),
-        )
-        .join_from(
-            incidents, signatures, signatures.c.signature_id == incidents.c.root_signature_id
-        )
-        .outerjoin(matches, matches.c.signature_id == incidents.c.root_signature_id)
-        .outerjoin(known_issues, _OF_MATCH)
-    )
-
-
-async def latest_chains(
-    session: AsyncSession, incident_id: UUID, *, limit: int
-) -> tuple[list[SampleChain], set[str]]:
-    """The incident's newest chains, and the signatures of the symptoms in them."""
-    query = (
-        select(incident_chains)
-        .where(incident_chains.c.incident_id == incident_id)
-        .order_by(incident_chains.c.last_at.desc())
-        .limit(limit)
-    )
-    rows = (await session.execute(query)).mappings().all()
-    symptoms = {name for row in rows for name in row["symptoms"]}
-    return [_view(row, SampleChain) for row in rows], symptoms
+    return {row["signature_id"]: match_view(row) for row in rows.mappings()}
 
 
 async def list_known_issues(session: AsyncSession) -> list[KnownIssueSummary]:
@@ -191,7 +121,7 @@ async def list_known_issues(session: AsyncSession) -> list[KnownIssueSummary]:
         .subquery()
     )
     rows = await session.execute(select(newest).where(newest.c.retired_at.is_(None)))
-    return [_view(_with_source(row), KnownIssueSummary) for row in rows.mappings()]
+    return [view(with_source(row), KnownIssueSummary) for row in rows.mappings()]
 
 
 async def known_issue(session: AsyncSession, known_issue_id: str) -> KnownIssueView | None:
@@ -211,9 +141,9 @@ async def known_issue(session: AsyncSession, known_issue_id: str) -> KnownIssueV
         fares["healthy_chains"] >= QUARANTINE_LEAST_CHAINS
         and fares["healthy_hits"] > fares["healthy_chains"] * QUARANTINE_SHARE
     )
-    return _view(
+    return view(
         {
-            **_with_source(row),
+            **with_source(row),
             **fares,
             "judged": judged,
             "precision": fares["confirmed"] / judged if judged else None,
@@ -240,18 +170,25 @@ _HOW_IT_FARES = text("""
 """)
 
 # Chains first: an error that fails requests hurts more than one that is only logged often.
+# An incident has one root, unless people merged several: only then its chains are counted.
 _DEBT = text("""
-    SELECT signature_id, title, culprit, signatures.records, first_seen, last_seen,
-        coalesce(hurt.chains, 0) AS chains, coalesce(hurt.services, '{}') AS services
-    FROM signatures
+    SELECT signature_id, title, culprit, signatures.records, signatures.first_seen,
+        signatures.last_seen, hurt.chains, incidents.services
+    FROM incident_roots AS root
+    JOIN signatures ON signature_id = root.root_signature_id
+    JOIN incidents USING (incident_id)
     LEFT JOIN matches USING (signature_id)
-    LEFT JOIN LATERAL (
-        SELECT
-            (SELECT sum(chains)::bigint FROM incidents
-             WHERE root_signature_id = signatures.signature_id) AS chains,
-            ARRAY(SELECT DISTINCT unnest(services) FROM incidents
-                  WHERE root_signature_id = signatures.signature_id ORDER BY 1) AS services
-    ) AS hurt ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN EXISTS (
+            SELECT FROM incident_roots AS other
+            WHERE other.incident_id = root.incident_id
+            AND other.root_signature_id <> root.root_signature_id
+        ) THEN (
+            SELECT count(*) FROM incident_chains AS chain
+            WHERE chain.incident_id = root.incident_id
+            AND chain.root_signature_id = root.root_signature_id
+        ) ELSE incidents.chains END AS chains
+    ) AS hurt
     WHERE known_issue_id IS NULL AND hurt.chains > 0
     ORDER BY hurt.chains DESC, signatures.records DESC, signature_id
     LIMIT :limit
@@ -261,32 +198,4 @@ _DEBT = text("""
 async def documentation_debt(session: AsyncSession, *, limit: int) -> list[Debt]:
     """Root errors that no known issue explains, those that fail most chains first."""
     rows = await session.execute(_DEBT, {"limit": limit})
-    return [_view(row, Debt) for row in rows.mappings()]
-
-
-async def chains_of_signature(
-    session: AsyncSession, signature_id: str, *, limit: int
-) -> list[SampleChain]:
-    """The newest chains that this signature was the root of."""
-    query = (
-        select(incident_chains)
-        .join(incidents, incidents.c.incident_id == incident_chains.c.incident_id)
-        .where(incidents.c.root_signature_id == signature_id)
-        .order_by(incident_chains.c.last_at.desc())
-        .limit(limit)
-    )
-    return [_view(row, SampleChain) for row in (await session.execute(query)).mappings()]
-
-
-def _match_view(row: Any) -> MatchView:
-    return _view(_with_source(row), MatchView)
-
-
-def _with_source(row: Any) -> dict[str, Any]:
-    names = Source.__struct_fields__
-    return {**row, "source": {name: row[name] for name in names}}
-
-
-def _view(row: Any, shape: type[_View]) -> _View:
-    """The columns a shape names, turned into its types; fields with a default may be missing."""
-    return msgspec.convert({n: row[n] for n in shape.__struct_fields__ if n in row}, shape)
+    return [view(row, Debt) for row in rows.mappings()]

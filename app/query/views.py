@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 
 from app.catalogue.model import Evidence, Tier
-from app.incidents.tables import IncidentStatus
 from app.normalise.record import ReportedException, Severity
 
 
@@ -145,48 +144,3 @@ class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     culprit: str
     known_issue_id: str | None
-
-
-class IncidentSummary(msgspec.Struct, frozen=True, kw_only=True):
-    incident_id: UUID
-    status: IncidentStatus
-    title: str
-    culprit: str
-    root_signature_id: str
-    services: tuple[str, ...]
-    environments: tuple[str, ...]
-    releases: tuple[str, ...]
-    first_seen: datetime
-    last_seen: datetime
-    chains: int
-    records: int
-    known: bool
-    """False: the catalogue does not explain it."""
-    known_issue_id: str | None
-    known_issue_title: str | None
-    tier: Tier | None
-
-
-class IncidentPage(msgspec.Struct, frozen=True, kw_only=True):
-    incidents: tuple[IncidentSummary, ...]
-    next: str | None
-    """Cursor of the next page, for `?after=`; null on the last one."""
-
-
-class SampleChain(msgspec.Struct, frozen=True, kw_only=True):
-    correlation_id: str
-    root_service: str
-    services: tuple[str, ...]
-    records: int
-    errors: int
-    first_at: datetime
-    last_at: datetime
-
-
-class IncidentView(IncidentSummary, frozen=True, kw_only=True):
-    match: MatchView | None
-    signature: SignatureView
-    symptoms: tuple[SignatureView, ...]
-    """Signatures that only followed the root down its chains."""
-    sample_chains: tuple[SampleChain, ...]
-    """The latest, newest first."""
