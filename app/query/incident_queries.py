@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, func, literal, select, text, true, tuple_
+from sqlalchemy import Select, case, func, literal, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.model import Tier
@@ -63,7 +63,8 @@ _title = (
     .limit(1)
     .scalar_subquery()
 )
-_finding_tier = literal(Tier.EXACT, type_=matches.c.tier.type)
+_exact = literal(Tier.EXACT, type_=matches.c.tier.type)
+_tier = func.coalesce(matches.c.tier, case((_finding.c.known_issue_id.is_not(None), _exact)))
 
 _ROOTS = text("""
     SELECT signature_id, title, culprit,
@@ -133,10 +134,7 @@ def _incident_summaries() -> Select[Any]:
             signatures.c.culprit,
             _known_issue_id.label("known_issue_id"),
             _known_issue_id.is_not(None).label("known"),
-            func.coalesce(
-                matches.c.tier,
-                select(_finding_tier).where(_known_issue_id.is_not(None)).scalar_subquery(),
-            ).label("tier"),
+            _tier.label("tier"),
             _title.label("known_issue_title"),
         )
         .join_from(
