@@ -195,6 +195,7 @@ def mute(
 
 def unmute(standing: Standing) -> Transition:
     """Alerts again."""
+    refuse_merged(standing)
     if standing.status is not IncidentStatus.MUTED:
         raise ImpossibleChange(
             f"Only a muted incident can be unmuted; this one is {standing.status.value}."
@@ -204,7 +205,8 @@ def unmute(standing: Standing) -> Transition:
 
 def merge(standing: Standing, into: UUID, *, now: datetime) -> Transition:
     """It becomes part of another one, and stands resolved to be read."""
-    refuse_merged(standing)
+    if standing.merged_into:
+        raise ImpossibleChange(f"One of them was merged into {standing.merged_into} already.")
     return _to(
         IncidentStatus.RESOLVED,
         standing,

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, func, literal, select, text, true, tuple_
+from sqlalchemy import Select, any_, case, cast, func, literal, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.model import Tier
@@ -63,7 +63,8 @@ _title = (
     .limit(1)
     .scalar_subquery()
 )
-_finding_tier = literal(Tier.EXACT, type_=matches.c.tier.type)
+_exact = cast(Tier.EXACT, matches.c.tier.type)
+_tier = func.coalesce(matches.c.tier, case((_finding.c.known_issue_id.is_not(None), _exact)))
 
 _ROOTS = text("""
     SELECT signature_id, title, culprit,
@@ -98,22 +99,27 @@ async def list_incidents(
     session: AsyncSession, wanted: IncidentFilter, *, after: Place | None, limit: int
 ) -> list[IncidentSummary]:
     """Newest first by when they were last seen."""
+    rows = await session.execute(incident_page(wanted, after=after, limit=limit))
+    return [view(row, IncidentSummary) for row in rows.mappings()]
+
+
+def incident_page(wanted: IncidentFilter, *, after: Place | None, limit: int) -> Select[Any]:
+    """The statement of a page: its plan is held by a test."""
     query = _filtered(_incident_summaries(), wanted).order_by(
         incidents.c.last_seen.desc(), incidents.c.incident_id.desc()
     )
     if after:
         query = query.where(tuple_(incidents.c.last_seen, incidents.c.incident_id) < after)
-    rows = await session.execute(query.limit(limit))
-    return [view(row, IncidentSummary) for row in rows.mappings()]
+    return query.limit(limit)
 
 
 def _filtered(query: Select[Any], wanted: IncidentFilter) -> Select[Any]:
     if wanted.status:
         query = query.where(incidents.c.status == wanted.status)
     if wanted.service:
-        query = query.where(incidents.c.services.contains([wanted.service]))
+        query = query.where(literal(wanted.service) == any_(incidents.c.services))
     if wanted.environment:
-        query = query.where(incidents.c.environments.contains([wanted.environment]))
+        query = query.where(literal(wanted.environment) == any_(incidents.c.environments))
     if wanted.known is not None:
         query = query.where(_known_issue_id.is_not(None) == wanted.known)
     return query
@@ -133,10 +139,7 @@ def _incident_summaries() -> Select[Any]:
             signatures.c.culprit,
             _known_issue_id.label("known_issue_id"),
             _known_issue_id.is_not(None).label("known"),
-            func.coalesce(
-                matches.c.tier,
-                select(_finding_tier).where(_known_issue_id.is_not(None)).scalar_subquery(),
-            ).label("tier"),
+            _tier.label("tier"),
             _title.label("known_issue_title"),
         )
         .join_from(
