@@ -1,4 +1,4 @@
-"""`python -m fake_services gateway|payment|inventory|traffic`."""
+"""`python -m fake_services gateway|payment|inventory|traffic|scenario`."""
 
 import asyncio
 import importlib
@@ -13,6 +13,7 @@ import click
 import structlog
 import uvicorn
 
+from fake_services.scenarios.command import scenario
 from fake_services.settings import Settings, WrongSetting, check_address, read_settings
 from fake_services.traffic import stream
 
@@ -93,6 +94,8 @@ def traffic(gateway_url: str, rate: float, seconds: float | None) -> None:
         raise click.UsageError(str(error)) from error
     asyncio.run(stream(address, rate=rate, seconds=seconds))
 
+
+main.add_command(scenario)
 
 if __name__ == "__main__":
     main(prog_name="python -m fake_services")
