@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from fake_services.scenarios.model import Outcome, Scenario, is_on_this_machine, why_not
 from fake_services.scenarios.registry import BY_NAME, SCENARIOS
@@ -88,9 +88,12 @@ def _print_list(database_url: str, *, as_json: bool) -> None:
     if as_json:
         _print_json([_listed(one, reasons[one.name]) for one in SCENARIOS])
         return
-    table = Table("scenario", "what happens", "where", "runs here")
+    table = Table(Column("scenario", no_wrap=True, min_width=max(map(len, reasons))))
+    table.add_column("what happens, and where")
+    table.add_column("runs here")
     for one in SCENARIOS:
-        table.add_row(one.name, one.shows, one.root_service, reasons[one.name] or "yes")
+        happens = f"{one.root_service}: {one.shows}"
+        table.add_row(one.name, happens, reasons[one.name] or "yes")
     Console().print(table)
 
 
