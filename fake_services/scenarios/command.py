@@ -28,7 +28,7 @@ def run(name: str, url: str, database_url: str, *, as_json: bool) -> int:
     logging.disable(logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     if name == "list":
-        _print_list(database_url, as_json=as_json)
+        print_list(database_url, as_json=as_json)
         return 0
     try:
         address = check_address("--url", url)
@@ -82,7 +82,8 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
             click.echo(f"  correlation   {chain}")
 
 
-def _print_list(database_url: str, *, as_json: bool) -> None:
+def print_list(database_url: str, *, as_json: bool) -> None:
+    """What each scenario shows, and whether or why not it can run on this machine."""
     has = functools.partial(is_on_this_machine, database_url=database_url)
     reasons = {one.name: why_not(one, has=has) for one in SCENARIOS}
     if as_json:
