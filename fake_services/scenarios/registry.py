@@ -3,7 +3,10 @@
 from typing import Final
 
 from fake_services.scenarios import (
+    commerce_chats,
+    commerce_checks,
     commerce_operations,
+    commerce_payments,
     commerce_platform,
     deployment,
     python_services,
@@ -16,6 +19,9 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     *deployment.SCENARIOS,
     *technical_debt.SCENARIOS,
     *commerce_platform.SCENARIOS,
+    *commerce_checks.SCENARIOS,
     *commerce_operations.SCENARIOS,
+    *commerce_payments.SCENARIOS,
+    *commerce_chats.SCENARIOS,
 )
 BY_NAME: Final = {one.name: one for one in SCENARIOS}
