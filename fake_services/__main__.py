@@ -13,7 +13,6 @@ import click
 import structlog
 import uvicorn
 
-from fake_services.scenarios.command import scenario
 from fake_services.settings import Settings, WrongSetting, check_address, read_settings
 from fake_services.traffic import stream
 
@@ -95,7 +94,18 @@ def traffic(gateway_url: str, rate: float, seconds: float | None) -> None:
     asyncio.run(stream(address, rate=rate, seconds=seconds))
 
 
-main.add_command(scenario)
+@main.command()
+@click.argument("name", metavar="NAME|all|list")
+@click.option("--url", help="Where ProdSentinel is; PRODSENTINEL_URL, else http://127.0.0.1:8000.")
+@click.option("--database-url", default="", help="A PostgreSQL to use (default: an embedded one).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def scenario(name: str, url: str | None, database_url: str, *, as_json: bool) -> None:
+    """Make known issues happen for real: one, all of them, or only list them."""
+    address = url or os.environ.get("PRODSENTINEL_URL", "http://127.0.0.1:8000")
+    # Late, like the services: what all the scenarios import takes two seconds.
+    command = importlib.import_module("fake_services.scenarios.command")
+    sys.exit(command.run(name, address, database_url, as_json=as_json))
+
 
 if __name__ == "__main__":
     main(prog_name="python -m fake_services")

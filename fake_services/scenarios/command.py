@@ -2,13 +2,13 @@
 
 import asyncio
 import functools
-import os
-import sys
+import logging
 from collections.abc import Sequence
 from typing import Final
 
 import click
 import msgspec
+import structlog
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -21,25 +21,14 @@ from fake_services.settings import WrongSetting, check_address
 STYLES: Final = {"ran": "green", "skipped": "yellow", "failed": "red"}
 
 
-@click.command("scenario")
-@click.argument("name", metavar="NAME|all|list")
-@click.option(
-    "--url",
-    default=lambda: os.environ.get("PRODSENTINEL_URL", "http://127.0.0.1:8000"),
-    show_default="PRODSENTINEL_URL, else http://127.0.0.1:8000",
-    help="Where ProdSentinel is.",
-)
-@click.option(
-    "--database-url",
-    default="",
-    help="A PostgreSQL for the scenarios that need one (default: an embedded one each).",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-def scenario(name: str, url: str, database_url: str, *, as_json: bool) -> None:
-    """Make known issues happen for real: one, all of them, or only tell which there are."""
+def run(name: str, url: str, database_url: str, *, as_json: bool) -> int:
+    """Performs the scenario of that name, or `all`, or lists them; the exit code."""
+    # What the services and their libraries log is sent; the terminal is for the outcomes.
+    logging.disable(logging.WARNING)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     if name == "list":
         _print_list(database_url, as_json=as_json)
-        return
+        return 0
     try:
         address = check_address("--url", url)
     except WrongSetting as error:
@@ -49,7 +38,7 @@ def scenario(name: str, url: str, database_url: str, *, as_json: bool) -> None:
         _print_json(outcomes)
     else:
         _print_outcomes(outcomes)
-    sys.exit(1 if any(one.outcome == "failed" for one in outcomes) else 0)
+    return 1 if any(one.outcome == "failed" for one in outcomes) else 0
 
 
 def _chosen(name: str) -> Sequence[Scenario]:

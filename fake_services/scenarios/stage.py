@@ -26,7 +26,7 @@ PROCESS_SECONDS: Final = 20.0
 class Stage:
     """Holds everything that one scenario starts, and stops it in the opposite order.
 
-    `chains` are the correlation IDs of its requests and spans, in the order they began.
+    `chains` are the correlation IDs that show the failure, in the order they began.
     """
 
     def __init__(self, name: str, prodsentinel_url: str, *, database_url: str = "") -> None:
@@ -72,8 +72,13 @@ class Stage:
 
     @contextlib.contextmanager
     def span(self) -> Iterator[Span]:
-        """A chain begins here; requests and telemetry within the block belong to it."""
-        span = open_span(self._new_chain(), None)
+        """A chain begins here; within another span a part of its chain.
+
+        Requests and telemetry within the block belong to it.
+        """
+        outer = current_span.get()
+        headers = outer.headers() if outer else {"x-correlation-id": self._chain()}
+        span = open_span(headers["x-correlation-id"], headers.get("traceparent"))
         token = current_span.set(span)
         try:
             yield span
@@ -88,13 +93,15 @@ class Stage:
         json: Any = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        goes_well: bool = False,
     ) -> httpx.Response:
         """Sends one request: within a span as its child, else as a chain of its own.
 
-        Any status is an answer; raises `httpx.TransportError` when there is none.
+        One that `goes_well` leads up to the failure and is not kept in `chains`. Any status is an
+        answer; raises `httpx.TransportError` when there is none.
         """
         span = current_span.get()
-        chain = span.headers() if span else {"x-correlation-id": self._new_chain()}
+        chain = span.headers() if span else {"x-correlation-id": self._chain(kept=not goes_well)}
         sent = {**chain, **(headers or {})}
         return await self._client.request(method, url, headers=sent, json=json, content=content)
 
@@ -131,9 +138,11 @@ class Stage:
         """Log records for ProdSentinel that it did not take."""
         return sum(one.lost for speakers in self._telemetry.values() for one in speakers)
 
-    def _new_chain(self) -> str:
-        self.chains.append(f"scenario-{self._name}-{secrets.token_hex(6)}")
-        return self.chains[-1]
+    def _chain(self, *, kept: bool = True) -> str:
+        chain = f"scenario-{self._name}-{secrets.token_hex(6)}"
+        if kept:
+            self.chains.append(chain)
+        return chain
 
     def _speaker(self, name: str, port: int, **settings: Any) -> Telemetry:
         speaker = Telemetry(self._settings(name, port, **settings))
