@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, String, create_engin
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import QueuePool
 
+from fake_services.scenarios.front import front_of
 from fake_services.scenarios.model import Scenario
 from fake_services.scenarios.stage import Stage
 from fake_services.service import Context, InContext
@@ -49,12 +50,8 @@ async def schema_mismatch(stage: Stage) -> None:
 
     orders = await stage.service("orders", list_orders)
 
-    @post("/dashboard")
-    async def show(context: InContext) -> dict[str, Any]:
-        return await context.downstream.post(f"{orders}/orders")
-
-    front = await stage.service("dashboard", show)
-    await stage.request("POST", f"{front}/dashboard")
+    front = await front_of(stage, "dashboard", f"{orders}/orders")
+    await stage.request("POST", front)
     engine.dispose()
 
 
@@ -201,12 +198,8 @@ async def slow_responses(stage: Stage) -> None:
 
     orders = await stage.service("orders", list_orders)
 
-    @post("/dashboard")
-    async def show(context: InContext) -> dict[str, Any]:
-        return await context.downstream.post(f"{orders}/api/orders")
-
-    front = await stage.service("dashboard", show)
-    await stage.request("POST", f"{front}/dashboard")
+    front = await front_of(stage, "dashboard", f"{orders}/api/orders")
+    await stage.request("POST", front)
     engine.dispose()
 
 

@@ -14,6 +14,7 @@ from litestar import Request, Response, post
 from litestar.exceptions import NotAuthorizedException
 from sqlalchemy import Engine, create_engine, text
 
+from fake_services.scenarios.front import front_of
 from fake_services.scenarios.model import Scenario
 from fake_services.scenarios.stage import Stage
 from fake_services.service import CALL_TIMEOUT, InContext
@@ -121,22 +122,22 @@ async def mpesa_timeout(stage: Stage) -> None:
         checkout = str(answer["CheckoutRequestID"])
         confirmed[checkout] = asyncio.Event()
         context.telemetry.info(f"STK push {checkout} accepted", checkout_request_id=checkout)
-        try:
-            async with asyncio.timeout(patience):
-                await confirmed[checkout].wait()
-        except TimeoutError as error:
-            waited = f"no callback for STK push {checkout} within {patience} s"
-            raise CallbackMissing(waited) from error
+        if not await _happens(confirmed[checkout], within=patience):
+            raise CallbackMissing(f"no callback for STK push {checkout} within {patience} s")
         return {"paid": True}
 
     payment = await stage.service("payment", pay_by_mpesa, called_back)
 
-    @post("/checkout")
-    async def check_out(context: InContext) -> dict[str, Any]:
-        return await context.downstream.post(f"{payment}/payments")
+    front = await front_of(stage, "storefront", f"{payment}/payments")
+    await stage.request("POST", front)
 
-    front = await stage.service("storefront", check_out)
-    await stage.request("POST", f"{front}/checkout")
+
+async def _happens(what: asyncio.Event, *, within: float) -> bool:
+    waiting = asyncio.create_task(what.wait())
+    _, missing = await asyncio.wait({waiting}, timeout=within)
+    for one in missing:
+        one.cancel()
+    return not missing
 
 
 class SignatureMismatch(Exception):

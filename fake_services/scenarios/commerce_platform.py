@@ -11,6 +11,7 @@ from litestar import Litestar, get, post
 from sqlalchemy import Boolean, Engine, Enum, Integer, create_engine, insert, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from fake_services.scenarios.front import front_of
 from fake_services.scenarios.model import Scenario
 from fake_services.scenarios.stage import Stage
 from fake_services.service import InContext
@@ -48,12 +49,8 @@ async def reserved_metadata(stage: Stage) -> None:
 
     chat = await stage.service("chat", receive)
 
-    @post("/inbox")
-    async def inbox(context: InContext) -> dict[str, Any]:
-        return await context.downstream.post(f"{chat}/messages")
-
-    front = await stage.service("gateway", inbox)
-    await stage.request("POST", f"{front}/inbox")
+    front = await front_of(stage, "gateway", f"{chat}/messages")
+    await stage.request("POST", front)
     engine.dispose()
 
 
@@ -100,12 +97,8 @@ async def enum_drift(stage: Stage) -> None:
 
     llm = await stage.service("llm", complete)
 
-    @post("/questions")
-    async def ask(context: InContext) -> dict[str, Any]:
-        return await context.downstream.post(f"{llm}/completions")
-
-    front = await stage.service("chat", ask)
-    await stage.request("POST", f"{front}/questions")
+    front = await front_of(stage, "chat", f"{llm}/completions")
+    await stage.request("POST", front)
     engine.dispose()
 
 
@@ -126,12 +119,8 @@ async def asyncclient_app(stage: Stage) -> None:
 
     tests = await stage.service("smoke-tests", smoke_test)
 
-    @post("/releases")
-    async def release(context: InContext) -> dict[str, Any]:
-        return await context.downstream.post(f"{tests}/smoke-tests")
-
-    front = await stage.service("release", release)
-    await stage.request("POST", f"{front}/releases")
+    front = await front_of(stage, "release", f"{tests}/smoke-tests")
+    await stage.request("POST", front)
 
 
 class Onboarding(DeclarativeBase):
@@ -164,13 +153,8 @@ async def pre_auth_state(stage: Stage) -> None:
 
     onboarding = await stage.service("onboarding", keep)
 
-    @post("/ticks")
-    async def tick(context: InContext) -> dict[str, Any]:
-        url = f"{onboarding}/api/onboarding/prerequisites"
-        return await context.downstream.post(url, json={"facebook_account": True})
-
-    front = await stage.service("web", tick)
-    await stage.request("POST", f"{front}/ticks")
+    front = await front_of(stage, "web", f"{onboarding}/api/onboarding/prerequisites")
+    await stage.request("POST", front, json={"facebook_account": True})
     engine.dispose()
 
 
@@ -185,12 +169,8 @@ async def environment_config(stage: Stage) -> None:
 
     vault = await stage.service("vault", seal)
 
-    @post("/connections")
-    async def connect(context: InContext) -> dict[str, Any]:
-        return await context.downstream.post(f"{vault}/tokens")
-
-    front = await stage.service("integrations", connect)
-    await stage.request("POST", f"{front}/connections")
+    front = await front_of(stage, "integrations", f"{vault}/tokens")
+    await stage.request("POST", front)
 
 
 def sqlite(path: Path) -> Engine:
@@ -210,7 +190,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         name="enum-drift",
         shows="SQLAlchemy reads a row whose provider the enum does not know",
         root_service="llm",
-        root="LookupError",
+        root="'Opnai'",
         run=enum_drift,
     ),
     Scenario(

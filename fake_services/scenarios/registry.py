@@ -4,10 +4,11 @@ from typing import Final
 
 from fake_services.scenarios import (
     commerce_chats,
-    commerce_checks,
     commerce_operations,
     commerce_payments,
     commerce_platform,
+    commerce_reviews,
+    commerce_tests,
     deployment,
     python_services,
     technical_debt,
@@ -19,7 +20,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     *deployment.SCENARIOS,
     *technical_debt.SCENARIOS,
     *commerce_platform.SCENARIOS,
-    *commerce_checks.SCENARIOS,
+    *commerce_tests.SCENARIOS,
+    *commerce_reviews.SCENARIOS,
     *commerce_operations.SCENARIOS,
     *commerce_payments.SCENARIOS,
     *commerce_chats.SCENARIOS,
