@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from litestar import post
+import msgspec
+from litestar import Request, post
 
 from fake_services.scenarios.stage import Stage
 from fake_services.service import InContext
@@ -12,7 +13,10 @@ async def front_of(stage: Stage, name: str, target: str) -> str:
     """Starts the service `name`; a POST to the URL it returns is passed on to `target`."""
 
     @post("/requests")
-    async def pass_on(context: InContext, data: dict[str, Any] | None = None) -> dict[str, Any]:
-        return await context.downstream.post(target, json=data)
+    async def pass_on(request: Request[Any, Any, Any], context: InContext) -> dict[str, Any]:
+        body = await request.body()
+        return await context.downstream.post(
+            target, json=msgspec.json.decode(body) if body else None
+        )
 
     return f"{await stage.service(name, pass_on)}/requests"

@@ -42,4 +42,3 @@ async def hosted(application: Litestar, listening: socket.socket) -> AsyncIterat
     finally:
         server.should_exit = True
         await serving
-        listening.close()

@@ -54,7 +54,7 @@ class Stage:
         Its handlers may take `context: InContext`. An error that leaves a handler is logged and
         answered 500, a failing call to another service 502. `settings` are fields of `Settings`.
         """
-        listening = bound_socket()
+        listening = self._open.enter_context(bound_socket())
         port = int(listening.getsockname()[1])
         telemetry = self._speaker(name, port, **settings)
         application = build_service(
