@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import post
+from litestar.params import FromPath, JSONBody
 
 from fake_services.scenarios.model import Scenario
 from fake_services.scenarios.stage import Stage
@@ -58,14 +59,14 @@ async def whatsapp_ordering(stage: Stage) -> None:
     inbox = Inbox()
 
     @post("/webhooks/whatsapp")
-    async def receive(data: Incoming, context: InContext) -> dict[str, Any]:
+    async def receive(data: JSONBody[Incoming], context: InContext) -> dict[str, Any]:
         inbox.take(data, context)
         return {"received": True}
 
     chat = await stage.service("chat", receive)
 
     @post("/messages/{kind:str}")
-    async def pass_on(kind: str, context: InContext) -> dict[str, Any]:
+    async def pass_on(kind: FromPath[str], context: InContext) -> dict[str, Any]:
         wamid = f"wamid.{secrets.token_hex(8).upper()}"
         message = Incoming(id=wamid, timestamp=int(time.time()), kind=kind)
         url = f"{chat}/webhooks/whatsapp"
@@ -109,13 +110,13 @@ async def context_loss(stage: Stage) -> None:
     sessions = Sessions(0.3)
 
     @post("/conversations/{conversation:str}/greeting", sync_to_thread=False)
-    def greet(conversation: str, context: InContext) -> dict[str, Any]:
+    def greet(conversation: FromPath[str], context: InContext) -> dict[str, Any]:
         sessions.begin(conversation, "hello")
         context.telemetry.info("conversation begun", conversation_id=conversation)
         return {"reply": "which order is it about?"}
 
     @post("/conversations/{conversation:str}/answer", sync_to_thread=False)
-    def answer(conversation: str, context: InContext) -> dict[str, Any]:
+    def answer(conversation: FromPath[str], context: InContext) -> dict[str, Any]:
         turns = sessions.go_on(conversation, "order 8812")
         context.telemetry.info("conversation went on", conversation_id=conversation)
         return {"turns": len(turns)}
@@ -123,7 +124,7 @@ async def context_loss(stage: Stage) -> None:
     bot = await stage.service("bot", greet, answer)
 
     @post("/messages/{step:str}")
-    async def relay(step: str, context: InContext) -> dict[str, Any]:
+    async def relay(step: FromPath[str], context: InContext) -> dict[str, Any]:
         return await context.downstream.post(f"{bot}/conversations/c-81/{step}")
 
     channel = await stage.service("channel", relay)

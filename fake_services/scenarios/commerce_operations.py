@@ -8,6 +8,7 @@ from typing import Any, Final
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from litestar import post
+from litestar.params import FromPath
 from sqlalchemy import Column, Connection, Engine, Integer, String, create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import QueuePool
@@ -148,18 +149,18 @@ async def cache_inconsistency(stage: Stage) -> None:
     prices = Prices(stage.scratch / "prices.db")
 
     @post("/products/{product:int}/price")
-    async def change(product: int, context: InContext) -> dict[str, Any]:
+    async def change(product: FromPath[int], context: InContext) -> dict[str, Any]:
         await prices.change(product)
         context.telemetry.info("price changed", version=prices.stored(product))
         return {"changed": True}
 
     @post("/products/{product:int}/offer", sync_to_thread=False)
-    def offer(product: int, context: InContext) -> dict[str, Any]:
+    def offer(product: FromPath[int], context: InContext) -> dict[str, Any]:
         context.telemetry.info("price offered", version=prices.read(product))
         return {"offered": True}
 
     @post("/products/{product:int}/sale", sync_to_thread=False)
-    def sell(product: int) -> dict[str, Any]:
+    def sell(product: FromPath[int]) -> dict[str, Any]:
         cached, stored = prices.read(product), prices.stored(product)
         if cached != stored:
             versions = f"cached version {cached}, database version {stored}"

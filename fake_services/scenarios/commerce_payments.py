@@ -12,6 +12,7 @@ import httpx
 import msgspec
 from litestar import Request, Response, post
 from litestar.exceptions import NotAuthorizedException
+from litestar.params import FromPath
 from sqlalchemy import Engine, create_engine, text
 
 from fake_services.scenarios.front import front_of
@@ -55,7 +56,7 @@ async def webhook_retries(stage: Stage) -> None:
     shop = await _slow_shop(stage, engine)
 
     @post("/payments/{payment:str}/capture")
-    async def capture(payment: str, context: InContext) -> dict[str, Any]:
+    async def capture(payment: FromPath[str], context: InContext) -> dict[str, Any]:
         event = Event(id=f"evt_{secrets.token_hex(8)}", type="charge.completed")
         body = msgspec.json.encode(event)
         try:
@@ -113,7 +114,7 @@ async def mpesa_timeout(stage: Stage) -> None:
     confirmed: dict[str, asyncio.Event] = {}
 
     @post("/callbacks/{checkout:str}", sync_to_thread=False)
-    def called_back(checkout: str) -> None:
+    def called_back(checkout: FromPath[str]) -> None:
         confirmed[checkout].set()
 
     @post("/payments")

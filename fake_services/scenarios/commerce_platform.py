@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx
 from litestar import Litestar, get, post
+from litestar.params import JSONBody
 from sqlalchemy import Boolean, Engine, Enum, Integer, create_engine, insert, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -143,7 +144,7 @@ async def pre_auth_state(stage: Stage) -> None:
     Onboarding.metadata.create_all(engine)
 
     @post("/api/onboarding/prerequisites")
-    async def keep(data: dict[str, bool], context: InContext) -> dict[str, Any]:
+    async def keep(data: JSONBody[dict[str, bool]], context: InContext) -> dict[str, Any]:
         visitor: dict[str, int] = {}  # no session yet, so nobody signed in
         with engine.begin() as connection:
             row = {"merchant_id": visitor.get("merchant_id"), **data}
