@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import signal
 from collections.abc import Sequence
 from typing import Final
 
@@ -33,7 +34,10 @@ def run(name: str, url: str, database_url: str, *, as_json: bool) -> int:
         address = check_address("--url", url)
     except WrongSetting as error:
         raise click.UsageError(str(error)) from error
-    outcomes = asyncio.run(_perform(_chosen(name), address, database_url))
+    try:
+        outcomes = asyncio.run(_perform(_chosen(name), address, database_url))
+    except asyncio.CancelledError:
+        return 1
     if as_json:
         _print_json(outcomes)
     else:
@@ -50,6 +54,9 @@ def _chosen(name: str) -> Sequence[Scenario]:
 
 
 async def _perform(chosen: Sequence[Scenario], url: str, database_url: str) -> list[Outcome]:
+    if whole := asyncio.current_task():
+        # Cancelled, not killed: what the scenario started is stopped first.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, whole.cancel)
     outcomes = []
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

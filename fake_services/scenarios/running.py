@@ -16,13 +16,13 @@ async def perform(scenario: Scenario, url: str, *, database_url: str = "") -> Ou
     if reason := why_not(scenario, has=has):
         return _outcome(scenario, "skipped", reason, ())
     stage = Stage(scenario.name, url, database_url=database_url)
+    limit = asyncio.timeout(SCENARIO_SECONDS)
     try:
-        async with asyncio.timeout(SCENARIO_SECONDS), stage:
+        async with limit, stage:
             await scenario.run(stage)
-    except TimeoutError:
-        reason = f"took longer than {SCENARIO_SECONDS:.0f} s"
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the next one may run
-        reason = f"{type(error).__name__}: {error}"
+        late = f"took longer than {SCENARIO_SECONDS:.0f} s"
+        reason = late if limit.expired() else f"{type(error).__name__}: {error}"
     else:
         reason = _shortcoming(scenario, stage)
     return _outcome(scenario, "failed" if reason else "ran", reason, tuple(stage.chains))
