@@ -97,6 +97,7 @@ async def _pytest(stage: Stage, provider: str) -> Finished:
         env={
             "OPENAI_BASE_URL": f"{provider}/v1",
             "OPENAI_API_KEY": "sk-of-the-ci",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "CI": "true",  # pytest then does not cut its summary to the width of a terminal
         },
         seconds=RUN_SECONDS,

@@ -10,17 +10,16 @@ import pytest
 
 from app.catalogue.chain_rules import Moment, compile_chain_rule
 from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
-from app.catalogue.matcher import Matcher, subject_of
-from app.normalise.record import ReportedException
+from app.catalogue.matcher import subject_of
 from fake_services.scenarios import (
     commerce_chats,
     commerce_operations,
     commerce_payments,
-    commerce_platform,
     commerce_reviews,
     commerce_tests,
 )
-from fake_services.scenarios.model import Scenario, is_on_this_machine, why_not
+from fake_services.scenarios.model import Scenario
+from fake_services.scenarios.registry import BY_NAME
 from fake_services.scenarios.running import perform
 from tests.fake_services.shop import Receiver
 
@@ -28,26 +27,11 @@ pytestmark = pytest.mark.anyio
 
 CATALOGUE = read_documents([DEFAULT_DOCUMENTS])
 ISSUES = {issue.known_issue_id: issue for issue in CATALOGUE.issues}
-MATCHER = Matcher(CATALOGUE.issues)
-SCENARIOS = [
-    one
-    for module in (
-        commerce_platform,
-        commerce_tests,
-        commerce_reviews,
-        commerce_operations,
-        commerce_payments,
-        commerce_chats,
-    )
-    for one in module.SCENARIOS
-    if not why_not(one, has=is_on_this_machine)
-]
-ERRORS = [one for one in SCENARIOS if one.root]
 SECRET = "the-same-on-both-sides"  # noqa: S105 - opens nothing
+MISSING_LOGS = BY_NAME["missing-logs"]
 BEHAVIOURS = [
-    one
-    for one in SCENARIOS
-    if one.name in {"whatsapp-message-ordering", "slow-api-responses", "webhook-retry-delays"}
+    BY_NAME[name]
+    for name in ("slow-api-responses", "webhook-retry-delays", "whatsapp-message-ordering")
 ]
 
 
@@ -61,20 +45,6 @@ async def told_by(one: Scenario, receiver: Receiver) -> list[dict[str, Any]]:
     chain = outcome.correlation_ids[0]
     records = [record for record in list(receiver.records) if record["correlation_id"] == chain]
     return sorted(records, key=lambda record: str(record["timestamp"]))
-
-
-@pytest.mark.parametrize("one", ERRORS, ids=name_of)
-async def test_the_first_error_is_exactly_its_known_issue_and_has_a_caller(
-    one: Scenario, receiver: Receiver
-) -> None:
-    records = await told_by(one, receiver)
-    first = next(record for record in records if record["level"] == "ERROR")
-    exception = ReportedException(**first["exception"])
-    found = MATCHER.match(subject_of(first["message"], exception, service=first["service"]))
-
-    assert first["service"] == one.root_service
-    assert {record["service"] for record in records} > {one.root_service}
-    assert [(match.known_issue_id, match.tier) for match in found] == [(one.name, "exact")]
 
 
 @pytest.mark.parametrize("one", BEHAVIOURS, ids=name_of)
@@ -99,9 +69,7 @@ async def test_a_behaviour_is_what_a_chain_rule_of_its_known_issue_holds_for(
 
 
 async def test_the_numbers_of_records_that_never_arrive_are_missing(receiver: Receiver) -> None:
-    one = next(one for one in SCENARIOS if one.name == "missing-logs")
-
-    records = await told_by(one, receiver)
+    records = await told_by(MISSING_LOGS, receiver)
     numbers = [record["sequence"] for record in records if record["service"] == "receipts"]
 
     assert max(numbers) > len(numbers)
