@@ -13,7 +13,7 @@ from fake_services.scenarios.model import Scenario
 from fake_services.scenarios.stage import Stage
 from fake_services.service import Context, InContext
 
-MEDIA_SECONDS: Final = 2.0
+MEDIA_SECONDS: Final = 2.5
 """How long a photo is fetched before its message can be stored."""
 
 

@@ -1,14 +1,12 @@
-"""Scenarios of `commerce-operations.md` around databases, caches and logs."""
+"""Scenarios of `commerce-operations.md` around databases and logs."""
 
 import asyncio
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from litestar import post
-from litestar.params import FromPath
 from sqlalchemy import Column, Connection, Engine, Integer, String, create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import QueuePool
@@ -61,7 +59,7 @@ def _first_migration(op: Operations) -> None:
 
 
 async def pool_exhaustion(stage: Stage) -> None:
-    """A report keeps the only connection, and the request beside it waits in vain."""
+    """A report keeps the only connection while it asks pricing, which asks for the orders."""
     engine = create_engine(
         f"sqlite:///{stage.scratch / 'reports.db'}",
         poolclass=QueuePool,
@@ -71,116 +69,39 @@ async def pool_exhaustion(stage: Stage) -> None:
         connect_args={"check_same_thread": False},
     )
 
+    places: dict[str, str] = {}
+
     @post("/report")
     async def report(context: InContext) -> dict[str, Any]:
         connection = await asyncio.to_thread(engine.connect)
         try:
-            context.telemetry.info("report begun")
-            await asyncio.sleep(1.5)  # it asks another service, and keeps its connection
-            return {"rows": connection.scalar(text("SELECT 0"))}
+            context.telemetry.info("report begun", rows=connection.scalar(text("SELECT 0")))
+            # The connection is kept while somebody else is asked.
+            return await context.downstream.post(f"{places['pricing']}/totals")
         finally:
             connection.close()
 
     @post("/orders")
     async def list_orders(context: InContext) -> dict[str, Any]:
-        orders = await asyncio.to_thread(_scalar, engine, "SELECT 0")
-        context.telemetry.info("orders listed", orders=orders)
-        return {"orders": orders}
+        found = await asyncio.to_thread(_scalar, engine, "SELECT 0")
+        context.telemetry.info("orders listed", orders=found)
+        return {"orders": found}
 
-    database_user = await stage.service("orders", report, list_orders)
+    orders = await stage.service("orders", report, list_orders)
 
-    @post("/dashboard")
-    async def show(context: InContext) -> dict[str, Any]:
-        reporting = asyncio.create_task(context.downstream.post(f"{database_user}/report"))
-        await asyncio.sleep(0.2)
-        try:
-            return await context.downstream.post(f"{database_user}/orders")
-        finally:
-            await reporting
+    @post("/totals")
+    async def add_up(context: InContext) -> dict[str, Any]:
+        return await context.downstream.post(f"{orders}/orders")
 
-    front = await stage.service("dashboard", show)
-    await stage.request("POST", f"{front}/dashboard")
+    places["pricing"] = await stage.service("pricing", add_up)
+    front = await front_of(stage, "dashboard", f"{orders}/report")
+    await stage.request("POST", front)
     engine.dispose()
 
 
-def _scalar(engine: Engine, statement: str, **given: int) -> int:
+def _scalar(engine: Engine, statement: str) -> int:
     with engine.connect() as connection:
-        return int(connection.scalar(text(statement), given) or 0)
-
-
-class StaleCache(Exception):
-    """The cache holds another version of a row than the database."""
-
-
-class Prices:
-    """Prices in a database, with a cache before it that is emptied before the commit."""
-
-    def __init__(self, path: Path) -> None:
-        self.engine = create_engine(f"sqlite:///{path}")
-        self._cached: dict[int, int] = {}
-        with self.engine.begin() as connection:
-            connection.execute(text("PRAGMA journal_mode=WAL"))
-            connection.execute(text("CREATE TABLE prices (product INTEGER, version INTEGER)"))
-            connection.execute(text("INSERT INTO prices VALUES (77, 1)"))
-
-    async def change(self, product: int) -> None:
-        """One version further; readers see it when this is done."""
-        with self.engine.begin() as connection:
-            connection.execute(
-                text("UPDATE prices SET version = version + 1 WHERE product = :product"),
-                {"product": product},
-            )
-            self._cached.pop(product, None)
-            await asyncio.sleep(0.2)  # the search index is told within the transaction
-
-    def read(self, product: int) -> int:
-        """The version in the cache, which is filled from the database."""
-        if product not in self._cached:
-            self._cached[product] = self.stored(product)
-        return self._cached[product]
-
-    def stored(self, product: int) -> int:
-        """The version in the database."""
-        return _scalar(self.engine, "SELECT version FROM prices WHERE product = :id", id=product)
-
-
-async def cache_inconsistency(stage: Stage) -> None:
-    """The price is read between the deletion of the cache's copy and the commit."""
-    prices = Prices(stage.scratch / "prices.db")
-
-    @post("/products/{product:int}/price")
-    async def change(product: FromPath[int], context: InContext) -> dict[str, Any]:
-        await prices.change(product)
-        context.telemetry.info("price changed", version=prices.stored(product))
-        return {"changed": True}
-
-    @post("/products/{product:int}/offer", sync_to_thread=False)
-    def offer(product: FromPath[int], context: InContext) -> dict[str, Any]:
-        context.telemetry.info("price offered", version=prices.read(product))
-        return {"offered": True}
-
-    @post("/products/{product:int}/sale", sync_to_thread=False)
-    def sell(product: FromPath[int]) -> dict[str, Any]:
-        cached, stored = prices.read(product), prices.stored(product)
-        if cached != stored:
-            versions = f"cached version {cached}, database version {stored}"
-            raise StaleCache(f"price of product {product}: {versions}")
-        return {"sold": True}
-
-    catalogue = await stage.service("prices", change, offer, sell)
-
-    @post("/orders")
-    async def order(context: InContext) -> dict[str, Any]:
-        product = f"{catalogue}/products/77"
-        changing = asyncio.create_task(context.downstream.post(f"{product}/price"))
-        await asyncio.sleep(0.1)
-        await context.downstream.post(f"{product}/offer")
-        await changing
-        return await context.downstream.post(f"{product}/sale")
-
-    front = await stage.service("storefront", order)
-    await stage.request("POST", f"{front}/orders")
-    prices.engine.dispose()
+        return int(connection.scalar(text(statement)) or 0)
 
 
 async def slow_responses(stage: Stage) -> None:
@@ -268,17 +189,10 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         name="connection-pool-exhaustion",
-        shows="a QueuePool of one connection, which a report keeps for 1.5 s",
+        shows="a QueuePool of one connection, kept during a call that needs one itself",
         root_service="orders",
         root="TimeoutError",
         run=pool_exhaustion,
-    ),
-    Scenario(
-        name="cache-inconsistency",
-        shows="a cache is emptied before the commit, and filled with the old row again",
-        root_service="prices",
-        root="StaleCache",
-        run=cache_inconsistency,
     ),
     Scenario(
         name="slow-api-responses",

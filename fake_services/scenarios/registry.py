@@ -3,6 +3,7 @@
 from typing import Final
 
 from fake_services.scenarios import (
+    commerce_cache,
     commerce_chats,
     commerce_operations,
     commerce_payments,
@@ -23,6 +24,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     *commerce_tests.SCENARIOS,
     *commerce_reviews.SCENARIOS,
     *commerce_operations.SCENARIOS,
+    *commerce_cache.SCENARIOS,
     *commerce_payments.SCENARIOS,
     *commerce_chats.SCENARIOS,
 )

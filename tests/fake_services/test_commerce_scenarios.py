@@ -12,8 +12,8 @@ from app.catalogue.chain_rules import Moment, compile_chain_rule
 from app.catalogue.documents import DEFAULT_DOCUMENTS, read_documents
 from app.catalogue.matcher import subject_of
 from fake_services.scenarios import (
+    commerce_cache,
     commerce_chats,
-    commerce_operations,
     commerce_payments,
     commerce_reviews,
     commerce_tests,
@@ -113,13 +113,17 @@ def test_a_conversation_that_goes_on_in_time_is_remembered() -> None:
     assert sessions.go_on("c-1", "order 7") == ["hello", "order 7"]
 
 
+async def nothing() -> None:
+    """Reads no price."""
+
+
 async def test_a_price_that_nobody_reads_meanwhile_is_the_same_in_cache_and_database(
     tmp_path: Path,
 ) -> None:
-    prices = commerce_operations.Prices(tmp_path / "prices.db")
+    prices = commerce_cache.Prices(tmp_path / "prices.db")
     prices.read(77)
 
-    await prices.change(77)
+    await prices.change(77, tell=nothing)
 
     assert prices.read(77) == prices.stored(77) == 2
     prices.engine.dispose()
