@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from fake_services.scenarios.model import Outcome, Scenario, is_on_this_machine, why_not
 from fake_services.scenarios.registry import BY_NAME, SCENARIOS
@@ -28,7 +28,7 @@ def run(name: str, url: str, database_url: str, *, as_json: bool) -> int:
     logging.disable(logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     if name == "list":
-        _print_list(database_url, as_json=as_json)
+        print_list(database_url, as_json=as_json)
         return 0
     try:
         address = check_address("--url", url)
@@ -82,15 +82,19 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
             click.echo(f"  correlation   {chain}")
 
 
-def _print_list(database_url: str, *, as_json: bool) -> None:
+def print_list(database_url: str, *, as_json: bool) -> None:
+    """What each scenario shows, and whether or why not it can run on this machine."""
     has = functools.partial(is_on_this_machine, database_url=database_url)
     reasons = {one.name: why_not(one, has=has) for one in SCENARIOS}
     if as_json:
         _print_json([_listed(one, reasons[one.name]) for one in SCENARIOS])
         return
-    table = Table("scenario", "what happens", "where", "runs here")
+    table = Table(Column("scenario", no_wrap=True, min_width=max(map(len, reasons))))
+    table.add_column("what happens, and where")
+    table.add_column("runs here")
     for one in SCENARIOS:
-        table.add_row(one.name, one.shows, one.root_service, reasons[one.name] or "yes")
+        happens = f"{one.root_service}: {one.shows}"
+        table.add_row(one.name, happens, reasons[one.name] or "yes")
     Console().print(table)
 
 

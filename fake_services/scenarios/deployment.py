@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import importlib.util
+import os
 import sys
 import warnings
 from collections.abc import AsyncIterator
@@ -51,7 +52,7 @@ async def roll_out(stage: Stage, service: str, *command: str, **env: str) -> Non
         try:
             await stage.request("POST", f"http://127.0.0.1:{free_port()}/health")
         except httpx.ConnectError as error:
-            release.error(f"smoke test of {service} failed", error, service=service)
+            release.error("smoke test failed", error, service=service)
 
 
 async def host_unresolved(stage: Stage) -> None:
@@ -99,7 +100,7 @@ async def no_email_validator(stage: Stage) -> None:
     await asyncio.to_thread(_install, packages, PYDANTIC_NEEDS)
     sources.write(stage.scratch, sources.EMAIL_FIELD)
     # `-S`: without the site directory, where somebody else may have brought the package in.
-    path = f"{stage.scratch}:{packages}"
+    path = os.pathsep.join([str(stage.scratch), str(packages)])
     await roll_out(stage, "login", sys.executable, "-S", "main.py", PYTHONPATH=path)
 
 

@@ -18,6 +18,7 @@ from app.database import asyncpg_dsn
 from app.embedded import EmbeddedServer
 from app.main import create_app
 from app.settings import Settings
+from fake_services.scenarios.command import print_list
 from fake_services.scenarios.database import driver_dsn
 from fake_services.scenarios.model import Scenario, is_on_this_machine, missing, why_not
 from fake_services.scenarios.registry import SCENARIOS
@@ -193,10 +194,12 @@ def test_a_scenario_that_could_not_run_ends_the_command_with_1() -> None:
     assert "not taken by ProdSentinel" in json.loads(done.stdout)[0]["reason"]
 
 
-def test_the_list_says_of_each_scenario_whether_it_runs_here() -> None:
-    done = command("list", "--json")
+def test_the_list_says_of_each_scenario_whether_it_runs_here(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_list("", as_json=True)
 
-    listed = {one["scenario"]: one["runs_here"] for one in json.loads(done.stdout)}
+    listed = {one["scenario"]: one["runs_here"] for one in json.loads(capsys.readouterr().out)}
     assert {name for name, here in listed.items() if here} == {one.name for one in HERE}
 
 
