@@ -32,7 +32,7 @@ class Stage:
     def __init__(self, name: str, prodsentinel_url: str, *, database_url: str = "") -> None:
         self.chains: list[str] = []
         self._name = name
-        self._prodsentinel_url = prodsentinel_url
+        self.prodsentinel_url = prodsentinel_url
         self._database_url = database_url
         self._telemetry: dict[str, list[Telemetry]] = {}
         self._open = contextlib.AsyncExitStack()
@@ -153,7 +153,7 @@ class Stage:
 
     def _settings(self, name: str, port: int, **settings: Any) -> Settings:
         given: dict[str, Any] = {
-            "prodsentinel_url": self._prodsentinel_url,
+            "prodsentinel_url": self.prodsentinel_url,
             "telemetry_timeout": LONGEST_TIMEOUT,
             "payment_url": "",
             "inventory_url": "",
