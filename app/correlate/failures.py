@@ -37,7 +37,9 @@ class Bond(enum.IntEnum):
 class Failure:
     """An error while its chain is being worked out."""
 
-    __slots__ = ("bond", "cause", "first", "link", "node", "number", "place", "reason", "retries")
+    __slots__ = (
+        "above", "bond", "cause", "first", "link", "node", "number", "place", "reason", "retries",
+    )  # fmt: skip
 
     def __init__(self, link: Link, node: Node, number: int, place: int) -> None:
         self.link = link
@@ -52,19 +54,25 @@ class Failure:
         self.first: Failure | None = None
         """The failure that this one repeats."""
         self.retries = 0
+        self.above: Failure | None = None
+        """Something nearer to its origin: shortened while it is looked for."""
 
     def origin(self) -> "Failure":
         """What it all goes back to."""
+        top = self
+        while top.above is not None:
+            top = top.above
         at = self
-        while at.cause is not None or at.first is not None:
-            at = at.first or at.cause or at
-        return at
+        while at.above is not None and at.above is not top:
+            at.above, at = top, at.above
+        return top
 
     def follows(self, cause: "Failure", bond: Bond, reason: str) -> bool:
         """Say why it happened; refused when that would close a circle."""
         if cause.origin() is self:
             return False
         self.cause, self.bond, self.reason = cause, bond, reason
+        self.above = cause
         return True
 
 
@@ -101,7 +109,7 @@ class Failures:
             key = own[id(failure.node)], failure.link.signature_id
             first = met.setdefault(key, failure)
             if first is not failure:
-                failure.first = first
+                failure.first = failure.above = first
                 first.retries += 1
 
     def _tie_calls(self) -> None:

@@ -1,10 +1,10 @@
 """How far apart two clocks are, from calls between them. Pure.
 
 A callee begins after its caller began, and ends before its caller ended. Each call so bounds the
-difference of the two clocks from both sides, and the tightest bounds of all calls hold
-(F. Cristian, Probabilistic clock synchronization, Distributed Computing 3, 1989; bounds over many
-messages: A. Duda et al., Estimating global time in distributed systems, ICDCS 1987). Within the hour that a
-chain lasts, drift is below what its records can show: a constant is estimated.
+difference of the two clocks from both sides, and the tightest bounds of all calls hold. Sources:
+F. Cristian, Probabilistic clock synchronization, Distributed Computing 3 (1989); for bounds over
+many messages A. Duda et al., Estimating global time in distributed systems, ICDCS 1987. Within
+the hour that a chain lasts, drift is below what its records can show: a constant is estimated.
 """
 
 from collections.abc import Iterable
