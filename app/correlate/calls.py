@@ -6,6 +6,7 @@ A span is a call. Without spans, all that one instance of a service says is one 
 import enum
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from app.correlate.facts import (
     callee_fields,
@@ -36,8 +37,8 @@ class Node:
     """A call while its chain is being worked out."""
 
     __slots__ = (
-        "children", "depth", "instance", "links", "parent", "place", "service", "span_id", "tie",
-        "wanted",
+        "children", "depth", "failing", "fate", "instance", "links", "parent", "place", "service",
+        "span_id", "tie", "top", "wanted",
     )  # fmt: skip
 
     def __init__(self, service: str, instance: str | None, span_id: str | None) -> None:
@@ -52,6 +53,11 @@ class Node:
         self.children: list[Node] = []
         self.depth = 0
         self.place = 0
+        self.top: Node = self
+        """The call that all of its callers go back to."""
+        self.failing = False
+        self.fate: Any = None
+        """What became of it, once that was asked."""
 
     @property
     def clock(self) -> tuple[str, str | None]:
@@ -60,10 +66,6 @@ class Node:
     @property
     def first(self) -> datetime:
         return self.links[0].occurred_at
-
-    @property
-    def errors(self) -> list[Link]:
-        return [link for link in self.links if link.signature_id is not None]
 
 
 def build_calls(links: Sequence[Link]) -> list[Node]:
@@ -86,6 +88,8 @@ def _nodes(links: Sequence[Link]) -> list[Node]:
         if node is None:
             node = found[key] = Node(link.service, link.instance, span)
         node.links.append(link)
+        if link.signature_id is not None:
+            node.failing = True
         if node.wanted is None and link.parent_span_id:
             node.wanted = link.parent_span_id
         if node.instance is None:
@@ -107,6 +111,7 @@ def _adopted(nodes: list[Node]) -> list[Node]:
         homes = spans.get(node.service, [])
         if node.span_id is None and len(homes) == 1 and node.instance in (None, homes[0].instance):
             homes[0].links += node.links
+            homes[0].failing |= node.failing
             homes[0].links.sort(key=_moment)
         else:
             kept.append(node)
@@ -147,12 +152,12 @@ def _tie_by_words(nodes: list[Node]) -> None:
 
 
 def _stands_below(node: Node, other: Node) -> bool:
-    seen = set()
     at: Node | None = node
-    while at is not None and id(at) not in seen:
+    for _ in range(MOST_NAMES):
+        if at is None:
+            return False
         if at is other:
             return True
-        seen.add(id(at))
         at = at.parent
     return False
 
@@ -244,7 +249,9 @@ def _callers_first(nodes: list[Node]) -> list[Node]:
     waiting = [node for node in reversed(nodes) if node.parent is None]
     while waiting:
         node = waiting.pop()
-        node.depth = node.parent.depth + 1 if node.parent else 0
+        if node.parent is not None:
+            node.depth = node.parent.depth + 1
+            node.top = node.parent.top
         ordered.append(node)
         waiting += reversed(node.children)
     return ordered

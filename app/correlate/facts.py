@@ -42,8 +42,16 @@ _REPORT_TEXT: Final = re.compile(
     r"(?:error|failure|failed|failing|timed out|timeout) (?:when |while )?"
     r"(?:calling|in call to|contacting|reaching|waiting for|from)\b|"
     r"could not (?:call|reach)|no (?:answer|response|reply) from|did not (?:answer|respond)|"
+    r"connection (?:was )?(?:reset|closed|aborted|refused)|"
     r"circuit (?:breaker )?(?:is )?open|remote (?:error|service|call))"
 )
+_DRIVER: Final = re.compile(
+    r"(?:asyncpg|psycopg2?|sqlalchemy|redis|pymongo|motor|aiokafka|kafka|confluent_kafka|pika|"
+    r"aio_pika|botocore|sqlite3|MySQLdb|pymysql|aiomysql|elasticsearch|opensearchpy|ldap3|smtplib|"
+    r"java\.sql|org\.postgresql|org\.hibernate|SequelizeDatabase|Npgsql)\b|"
+    r"ConnectionRefusedError$"
+)
+"""A refused connection reached nobody: a service that wrote records was not refused."""
 _TIMEOUT: Final = re.compile(r"(?i)time[d]?[ -]?out|deadline.{0,3}exceeded")
 _NAME: Final = r"['\"`]?(?:the )?(?P<{}>[A-Za-z][\w.-]{{1,62}}[A-Za-z0-9])"
 _NAMED: Final = re.compile(
@@ -53,7 +61,10 @@ _NAMED: Final = re.compile(
     rf"|\b(?:calling|call to|call of|request to|requests to|waiting for|(?:answer|response|reply) "
     rf"from|could not reach|error from|failure in|failure of) {_NAME.format('call')}"
     rf"|{_NAME.format('answer')} (?:returned|answered|responded|replied)(?: with)?"
-    r"(?: status| http| code)*:? 5\d\d\b)"
+    r"(?: status| http| code)*:? 5\d\d\b"
+    rf"|{_NAME.format('reset')}['\"`]?:? (?:timed out\\b|connection (?:reset|refused|closed|aborted))"
+    r"|(?:timeout|timed out|error|failed|failure) (?:calling|contacting|reaching|talking to) "
+    rf"{_NAME.format('tried')})"
 )
 _CALLING: Final = re.compile(
     r"(?i)\b(?:calling|call to|calls|request to|requesting|sending to|asking|"
@@ -125,6 +136,16 @@ def short_type(link: Link) -> str:
 def is_local(link: Link) -> bool:
     """Whether its exception is one that code raises by itself, without a callee."""
     return short_type(link).lower() in _LOCAL_TYPES
+
+
+def is_own(link: Link) -> bool:
+    """Whether the fault lies where it was met: in the code, or in a database and the like."""
+    if is_local(link):
+        return True
+    if _DRIVER.match(link.exception_type):
+        return True
+    low = text_of(link).lower()
+    return any(mentions(low, name) for name in DEPENDENCIES if name in low)
 
 
 def is_report(link: Link) -> bool:

@@ -14,7 +14,7 @@ from app.correlate.facts import (
     text_of,
 )
 from app.correlate.link import Link
-from app.correlate.outcomes import ended_well, was_handled, was_repeated_well
+from app.correlate.outcomes import asked_in_vain, ended_well, was_handled, was_repeated_well
 
 MOST_HEADS: Final = 32
 """Failures of one call that its caller may report."""
@@ -204,6 +204,7 @@ class Failures:
             if not any(child.service == node.service for child in node.children):
                 above.add(node.service)
             known = [name for name in known if name not in above]
+        known += [name for name in asked_in_vain(node) if name in text and name not in known]
         name = blamed(link, known)
         return "" if name == node.service and name not in known else name
 
@@ -222,12 +223,11 @@ class Failures:
     ) -> bool:
         others = [o for o in others if o is not failure and o.link.service != failure.link.service]
         for other in others:
-            if quotes(failure.link, other.link) and failure.follows(
+            if quotes(failure.link, other.link, strictly=True) and failure.follows(
                 other, Bond.QUOTED, f"it quotes {other.link.service}'s error"
             ):
                 return True
-        if is_tied(failure.node):
-            return False
+        others = [other for other in others if other.node.top is not failure.node.top]
         name = self.blamed_by(failure)
         for other in others:
             if (
@@ -245,7 +245,9 @@ class Failures:
         for other in roots:
             if other.place >= failure.place:
                 return False
-            if other.cause is not None or is_tied(other.node):
+            if other.cause is not None or other.node.top is failure.node.top:
+                continue
+            if failure.node.span_id is not None and other.node.span_id is not None:
                 continue
             if is_local(failure.link) and is_local(other.link):
                 continue
@@ -255,17 +257,17 @@ class Failures:
         return False
 
 
-def is_tied(node: Node) -> bool:
-    """Whether spans say where in the calls it stands."""
-    return node.span_id is not None and (node.wanted is None or node.tie == Tie.SPANS)
+def quotes(report: Link, cause: Link, *, strictly: bool = False) -> bool:
+    """Whether an error carries another's text, or is the very same error met again above.
 
-
-def quotes(report: Link, cause: Link) -> bool:
-    """Whether an error carries another's text, or is the very same error met again above."""
+    Strictly: the same error in two places that do not call each other happened twice.
+    """
     if report.signature_id == cause.signature_id and report.service != cause.service:
-        return True
+        return not strictly
     core = (cause.exception_message or cause.message).partition("\n")[0][:LONGEST_QUOTE].strip()
-    return len(core) >= SHORTEST_QUOTE and core in text_of(report)
+    if len(core) < SHORTEST_QUOTE or core not in text_of(report):
+        return False
+    return not strictly or core not in (report.message.strip(), report.exception_message.strip())
 
 
 def branch_of(node: Node, above: Node) -> Node | None:

@@ -182,7 +182,9 @@ class Shop:
             log.info(now, pick.choice(("request received", "handling request")) + whom)
         fails = stage.fault and not (stage.transient and attempt > 1)
         if fails and stage.fault == "hang":
-            return now + pick.uniform(1, 5), Fault(0, "timed out", "httpx.ReadTimeout", timeout=True)
+            return now + pick.uniform(1, 5), Fault(
+                0, "timed out", "httpx.ReadTimeout", timeout=True
+            )
         if fails and stage.fault == "crash":
             return now + 0.01, Fault(0, "Connection reset by peer", "httpx.ReadError", reset=True)
         late = pick.randint(0, len(stage.groups)) if fails else -1
@@ -244,11 +246,11 @@ class Shop:
                 log.error(now, "Unhandled exception in request", kind, text, "")
         if self.habits[stage.service].ends:
             log.end(now + 0.001, 500)
-        return now + 0.002, Fault(500, text if stage.fault == "own" else "Internal Server Error", kind)
+        return now + 0.002, Fault(
+            500, text if stage.fault == "own" else "Internal Server Error", kind
+        )
 
-    def _pass_on(
-        self, stage: Stage, log: "_Pen", now: float, fault: Fault
-    ) -> tuple[float, Fault]:
+    def _pass_on(self, stage: Stage, log: "_Pen", now: float, fault: Fault) -> tuple[float, Fault]:
         habits = self.habits[stage.service]
         callee, _, said = fault.text.partition("\0")
         status = 504 if fault.timeout else 502
@@ -333,7 +335,13 @@ class _Pen:
         self.caller = {"caller": caller.service} if fields and caller else {}
 
     def _write(
-        self, at: float, level: Severity, message: str, kind: str = "", raised: str = "", **fields: Any
+        self,
+        at: float,
+        level: Severity,
+        message: str,
+        kind: str = "",
+        raised: str = "",
+        **fields: Any,
     ) -> UUID:
         identity = UUID(int=self.shop.chance.getrandbits(128))
         self.shop.records.append(
