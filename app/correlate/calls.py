@@ -37,8 +37,8 @@ class Node:
     """A call while its chain is being worked out."""
 
     __slots__ = (
-        "children", "depth", "failing", "fate", "instance", "links", "parent", "place", "service",
-        "span_id", "tie", "top", "wanted",
+        "began", "children", "depth", "ended", "failing", "fate", "instance", "links", "parent", "place",
+        "service", "span_id", "tie", "top", "via", "wanted",
     )  # fmt: skip
 
     def __init__(self, service: str, instance: str | None, span_id: str | None) -> None:
@@ -55,6 +55,11 @@ class Node:
         self.place = 0
         self.top: Node = self
         """The call that all of its callers go back to."""
+        self.via = ""
+        """The service between it and its caller, of which no record arrived."""
+        self.began = 0
+        self.ended = 0
+        """Causal times of its first and last record, in microseconds."""
         self.failing = False
         self.fate: Any = None
         """What became of it, once that was asked."""
@@ -149,6 +154,8 @@ def _tie_by_words(nodes: list[Node]) -> None:
             if makers:
                 node.parent, node.tie = makers[0], tie
                 break
+        else:
+            said.tie_through_stranger(node, loose)
 
 
 def _stands_below(node: Node, other: Node) -> bool:
@@ -168,6 +175,8 @@ class _Said:
     def __init__(self, nodes: Iterable[Node], names: Sequence[str]) -> None:
         self.by_fields: dict[str, list[Node]] = {}
         self.by_words: dict[str, list[Node]] = {}
+        self._strange_caller: dict[str, str] = {}
+        self._calls_stranger: dict[str, Node] = {}
         self._homes: dict[str, Node] = {}
         nodes = list(nodes)
         self._low = {name.lower(): name for name in names}
@@ -182,18 +191,27 @@ class _Said:
         for name in caller_fields(link.attributes):
             if name in self._homes:
                 self._add(self.by_fields, node.service, self._homes[name])
+            else:
+                self._strange_caller.setdefault(node.service, name)
         for name in callee_fields(link.attributes):
             if name in self._homes:
                 self._add(self.by_fields, name, node)
+            else:
+                self._calls_stranger.setdefault(name.lower(), node)
         if link.message in seen:
             return
         seen.add(link.message)
-        caller = self._low.get(said_caller(link).lower())
-        if caller is not None and caller != node.service and link.signature_id is None:
-            self._add(self.by_words, node.service, self._homes[caller])
-        callee = self._low.get(said_callee(link).lower())
-        if callee is not None:
-            self._add(self.by_words, callee, node)
+        if link.signature_id is None and (name := said_caller(link)):
+            caller = self._low.get(name.lower())
+            if caller is None:
+                self._strange_caller.setdefault(node.service, name)
+            elif caller != node.service:
+                self._add(self.by_words, node.service, self._homes[caller])
+        name = said_callee(link)
+        if name and name.lower() not in self._low:
+            self._calls_stranger.setdefault(name.lower(), node)
+        elif name:
+            self._add(self.by_words, self._low[name.lower()], node)
         elif link.signature_id is not None:
             self._read_error(node, link, names)
 
@@ -203,6 +221,19 @@ class _Said:
         places = [(text.find(n), n) for n in names if n != node.service and mentions(text, n)]
         if places:
             self._add(self.by_words, min(places)[1], node)
+
+    def tie_through_stranger(self, node: Node, loose: Sequence[Node]) -> None:
+        """Its caller is named and told nothing: it belongs below whoever called that one."""
+        name = self._strange_caller.get(node.service)
+        if name is None:
+            return
+        maker = self._calls_stranger.get(name.lower())
+        if maker is None:
+            tops = [n for n in loose if n.service not in self._strange_caller and n is not node]
+            tops = [n for n in tops if n.parent is None]
+            maker = tops[0] if len(tops) == 1 else None
+        if maker is not None and maker is not node and not _stands_below(maker, node):
+            node.parent, node.tie, node.via = maker, Tie.GUESS, name
 
     @staticmethod
     def _add(callers: dict[str, list[Node]], callee: str, node: Node) -> None:

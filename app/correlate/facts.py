@@ -88,7 +88,7 @@ _STATUS_TEXT: Final = re.compile(
 _HANDLED: Final = re.compile(
     r"(?i)fall(?:ing|s)? ?back|fallback|cached|default (?:value )?(?:instead|used)|using default|"
     r"ignor(?:ed|ing)|degraded|recovered|continuing|skipp(?:ed|ing)|without it|handled|"
-    r"succeeded (?:on|after|at)"
+    r"optional|succeeded (?:on|after|at)"
 )
 
 
@@ -111,7 +111,8 @@ _NO_NAMES: Final = _words(
     "a an the it upstream downstream server service client database db cache queue remote host "
     "localhost url http https backend peer response request answer error errors status your our "
     "this that and or in at on to by of for with from attempt timeout connection socket network "
-    "disk file internal api"
+    "disk file internal api failed failure timed has was is been out retry while when request call "
+    "calling be not no"
 )
 DEPENDENCIES: Final = _words(
     "redis postgres postgresql mysql mariadb oracle mssql mongo mongodb kafka rabbitmq nats "

@@ -1,13 +1,14 @@
 """Which error is passed on from which: the reports, repetitions and consequences. Pure."""
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from app.correlate.calls import Node, Tie
 from app.correlate.facts import (
     blamed,
     is_local,
+    is_own,
     is_report,
     is_timeout,
     tells_of_handling,
@@ -119,17 +120,20 @@ class Failures:
             by_node.setdefault(id(failure.node), []).append(failure)
         heads: dict[int, list[Failure]] = {}
         for node in reversed(self.nodes):
-            below = [f for child in node.children for f in heads.get(id(child), ())][-MOST_HEADS:]
+            failed = [(one, heads[id(one)]) for one in node.children if id(one) in heads]
+            below = _unhandled(failed, node) if failed else []
             own = by_node.get(id(node), [])
             if own:
-                self._tie_call(node, own, below)
+                self._tie_call(node, own, below, _by_place(failed))
             up = own[-MOST_HEADS:] or below
             if up and not (node.parent is not None and ended_well(node)):
                 heads[id(node)] = up
 
-    def _tie_call(self, node: Node, own: list[Failure], below: list[Failure]) -> None:
+    def _tie_call(
+        self, node: Node, own: list[Failure], below: list[Failure], every: list[Failure]
+    ) -> None:
         scored = [
-            (failure, *self._reported(failure, node, below))
+            (failure, *self._reported(failure, node, below, every))
             for failure in own
             if failure.first is None
         ]
@@ -162,21 +166,25 @@ class Failures:
         return failure.follows(before, Bond.NEAR, said)
 
     def _reported(
-        self, failure: Failure, node: Node, below: Sequence[Failure]
+        self,
+        failure: Failure,
+        node: Node,
+        below: Sequence[Failure],
+        every: Sequence[Failure],
     ) -> tuple[Failure | None, Bond, str]:
         """The callee's failure that an error passes on, and how well that is known."""
-        if not below:
+        if not every:
             return None, Bond.TIME, ""
-        for one in reversed(below):
+        for one in reversed(every):
             if quotes(failure.link, one.link):
                 return one, Bond.QUOTED, f"it quotes {one.link.service}'s error"
         name = self.blamed_by(failure)
         if name:
-            return self._named(node, below, name)
+            return self._named(node, below or every, name)
         form = is_report(failure.link) or is_timeout(failure.link)
         for one in reversed(below):
             child = branch_of(one.node, node)
-            if child is not None and not was_handled(node, child) and not was_repeated_well(child):
+            if child is not None and not was_repeated_well(child):
                 if form:
                     return one, Bond.FORM, f"it reports a failing call, and {child.service} failed"
                 return one, Bond.NEAR, f"{child.service}, which it called, had failed"
@@ -190,7 +198,7 @@ class Failures:
                 return one, Bond.NAMED, f"it names {name}, whose call had failed"
         for one in reversed(below):
             child = branch_of(one.node, node)
-            if child is not None and (child.tie == Tie.GUESS or name not in self.names):
+            if child is not None and child.tie == Tie.GUESS and child.via in ("", name):
                 return one, Bond.FORM, f"it reports {name}, and {one.link.service} failed"
         return None, Bond.TIME, ""
 
@@ -239,22 +247,47 @@ class Failures:
         return self._tie_by_time(failure, roots, name)
 
     def _tie_by_time(self, failure: Failure, roots: Iterable[Failure], name: str) -> bool:
-        """Without spans, what came later follows from what came earlier, if it may."""
+        """Without spans, what came later follows from what came earlier, if it may.
+
+        A report follows what is none, whichever came first: clocks may be off by seconds.
+        """
         if name in self.names:
             return False
+        form = bool(name) or is_report(failure.link)
+        if not form and is_own(failure.link):
+            return False
         for other in roots:
-            if other.place >= failure.place:
+            if other.place > failure.place and not form:
                 return False
-            if other.cause is not None or other.node.top is failure.node.top:
+            if other.node.top is failure.node.top or is_report(other.link):
                 continue
-            if failure.node.span_id is not None and other.node.span_id is not None:
-                continue
-            if is_local(failure.link) and is_local(other.link):
-                continue
-            return failure.follows(
-                other, Bond.TIME, f"{other.link.service} had failed before, and no call tells more"
-            )
+            if failure.node.span_id is None or other.node.span_id is None:
+                said = f"{other.link.service} had failed too, and no call tells more"
+                if failure.follows(other, Bond.TIME, said):
+                    return True
         return False
+
+
+def _unhandled(failed: Sequence[tuple[Node, list[Failure]]], node: Node) -> list[Failure]:
+    """What may be why a call failed: not what it says it lived with; what failed last comes last.
+
+    A word about no callee in particular is about any but the last that failed: it lived on.
+    """
+    latest: dict[str, int] = {}
+    for child, found in failed:
+        latest[child.service] = max(found[-1].place, latest.get(child.service, -1))
+    last = max(latest.values(), default=-1) if len(latest) > 1 else -1
+    return _by_place(
+        (child, found)
+        for child, found in failed
+        if not was_handled(node, child, alone=latest[child.service] == last)
+    )
+
+
+def _by_place(failed: Iterable[tuple[Node, list[Failure]]]) -> list[Failure]:
+    below = [failure for _, found in failed for failure in found]
+    below.sort(key=lambda failure: failure.place)
+    return below[-MOST_HEADS:]
 
 
 def quotes(report: Link, cause: Link, *, strictly: bool = False) -> bool:

@@ -23,6 +23,8 @@ def causal_order(
     times = _corrected(nodes, offsets)
     _obey_numbering(nodes, times)
     _obey_calls(nodes, times)
+    for node in nodes:
+        node.began, node.ended = times[id(node.links[0])], times[id(node.links[-1])]
     ranked = [
         (times[id(link)], node.depth, number, link)
         for node in nodes

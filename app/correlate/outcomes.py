@@ -127,19 +127,24 @@ def complains_of(node: Node) -> str:
     return ""
 
 
-def was_handled(caller: Node, failed: Node) -> bool:
-    """Whether the caller says that it lived with the failure of this callee."""
+def was_handled(caller: Node, failed: Node, *, alone: bool) -> bool:
+    """Whether the caller says that it lived with the failure of this callee.
+
+    `alone`: what it says counts only when it names the callee.
+    """
     return any(
         link.signature_id is None
         and tells_of_handling(link)
-        and _is_about(link, caller, failed.service)
+        and _is_about(link, caller, failed.service, alone=alone)
         for link in caller.links
     )
 
 
-def _is_about(link: Link, caller: Node, service: str) -> bool:
+def _is_about(link: Link, caller: Node, service: str, *, alone: bool) -> bool:
     if mentions(link.message, service) or service in callee_fields(link.attributes):
         return True
+    if alone:
+        return False
     return not any(mentions(link.message, one.service) for one in caller.children[:MOST_CALLEES])
 
 

@@ -8,6 +8,7 @@ import msgspec
 from app.correlate.calls import Node, Tie
 from app.correlate.facts import is_own, is_report, is_timeout, text_of
 from app.correlate.failures import Bond, Failure, Failures
+from app.correlate.fatal import fatal_first
 from app.correlate.link import Link
 from app.correlate.model import Confidence, Gap, GapKind, Root, Symptom
 from app.correlate.outcomes import (
@@ -54,25 +55,13 @@ def find_roots(
     for failure in failures.all:
         groups.setdefault(id(failure.origin()), []).append(failure)
     damaged = {gap.service for gap in gaps if gap.kind == GapKind.MISSING_RECORDS}
-    found = []
-    for first in failures.roots():
-        root = _root(failures, first, groups[id(first)], damaged, incomplete=incomplete)
-        highest = min(failure.node.depth for failure in groups[id(first)])
-        found.append(((_was_survived(groups[id(first)]), highest, first.place), root))
-    found.sort(key=lambda pair: pair[0])
-    return tuple(root for _, root in found)
-
-
-def _was_survived(group: Iterable[Failure]) -> bool:
-    """Whether some call above its highest error ended well all the same."""
-    at: Node | None = min((f.node for f in group), key=lambda node: node.depth)
-    for _ in range(MOST_STEPS):
-        if at is None:
-            return False
-        if ended_well(at):
-            return True
-        at = at.parent
-    return False
+    firsts = failures.roots()
+    unsure = incomplete or len(firsts) > 1
+    if len(firsts) > 1:
+        firsts = fatal_first(firsts, groups)
+    return tuple(
+        _root(failures, first, groups[id(first)], damaged, incomplete=unsure) for first in firsts
+    )
 
 
 def _root(
