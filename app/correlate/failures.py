@@ -1,7 +1,7 @@
 """Which error is passed on from which: the reports, repetitions and consequences. Pure."""
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.correlate.calls import Node, Tie
@@ -15,7 +15,14 @@ from app.correlate.facts import (
     text_of,
 )
 from app.correlate.link import Link
-from app.correlate.outcomes import asked_in_vain, ended_well, was_handled, was_repeated_well
+from app.correlate.outcomes import (
+    PASSING_ON,
+    asked_in_vain,
+    ended_well,
+    own_status,
+    was_handled,
+    was_repeated_well,
+)
 
 MOST_HEADS: Final = 32
 """Failures of one call that its caller may report."""
@@ -89,10 +96,13 @@ class Failures:
         }
         self.nodes = nodes
         self.all = [Failure(link, *homes[id(link)], place) for place, link in enumerate(errors)]
+        self._paths: dict[int, int] = {}
+        """The place of a call in the tree of services; all attempts of a call share it."""
         self.names = list(dict.fromkeys(node.service for node in nodes))[:MOST_NAMES]
         if len(self.all) > 1:
             self._fold_retries()
             self._tie_calls()
+            self._tie_attempts()
             self._tie_loose()
 
     def roots(self) -> list[Failure]:
@@ -101,7 +111,7 @@ class Failures:
     def _fold_retries(self) -> None:
         """The same error in the same place of the call tree is the same failure once more."""
         paths: dict[tuple[int, str], int] = {}
-        own: dict[int, int] = {}
+        own = self._paths
         for node in self.nodes:
             above = own[id(node.parent)] if node.parent is not None else -1
             own[id(node)] = paths.setdefault((above, node.service), len(paths))
@@ -215,6 +225,28 @@ class Failures:
         known += [name for name in asked_in_vain(node) if name in text and name not in known]
         name = blamed(link, known)
         return "" if name == node.service and name not in known else name
+
+    def _tie_attempts(self) -> None:
+        """A report whose callee is silent, when another attempt of that call tells its error."""
+        roots = self.roots()
+        if len(roots) < 2:  # noqa: PLR2004
+            return
+        below: dict[tuple[int, str], Failure] = {}
+        for failure in self.all:
+            caller = failure.node.parent
+            if caller is not None and failure.first is None:
+                below.setdefault((self._paths[id(caller)], failure.link.service), failure)
+                below.setdefault((self._paths[id(caller)], ""), failure)
+        for failure in roots:
+            if is_own(failure.link):
+                continue
+            name = self.blamed_by(failure)
+            if not name and own_status(failure.node) not in PASSING_ON:
+                continue
+            other = below.get((self._paths[id(failure.node)], name))
+            if other is not None and other.node.parent is not failure.node:
+                said = f"another attempt of the call tells {other.link.service}'s error"
+                failure.follows(other, Bond.NAMED, said)
 
     def _tie_loose(self) -> None:
         """What no call ties: quotes, names, and, where records carry no spans, time."""

@@ -1,6 +1,7 @@
 """What became of a call: ended well, ended badly, failed, or nobody knows. Pure."""
 
 import enum
+from typing import Final
 
 from app.correlate.calls import Node
 from app.correlate.facts import (
@@ -18,6 +19,8 @@ from app.correlate.link import Link
 MOST_CALLEES = 8
 """Callees whose names are looked for in their caller's records."""
 MOST_SIBLINGS = 1_000
+PASSING_ON: Final = (502, 504)
+"""HTTP status by which a service says that another one failed (RFC 9110, 15.6.3 and 15.6.5)."""
 
 
 class Fate(enum.Enum):

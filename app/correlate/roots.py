@@ -1,6 +1,6 @@
 """Errors -> where each failure began, how sure that is, and why. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ from app.correlate.fatal import fatal_first
 from app.correlate.link import Link
 from app.correlate.model import Confidence, Gap, GapKind, Root, Symptom
 from app.correlate.outcomes import (
+    PASSING_ON,
     asked_in_vain,
     complains_of,
     ended_well,
@@ -22,8 +23,6 @@ from app.correlate.outcomes import (
 )
 
 MOST_STEPS: Final = 64
-PASSING_ON: Final = (502, 504)
-"""HTTP status by which a service says that another one failed (RFC 9110, 15.6.3 and 15.6.5)."""
 _PASSED_ON: Final = (
     "502",
     "504",
@@ -154,6 +153,10 @@ def _inferred(failures: Failures, first: Failure, damaged: set[str]) -> Origin |
         return _stranger(link, asked[0]) if len(asked) == 1 else None
     home = next((n for n in failures.nodes if n.service == name and n is not node), None)
     if home is None:
+        lost = [one for one in node.top.children if one.tie is Tie.GUESS and one.via in ("", name)]
+        lost = [one for one in lost if has_bad_end_below(one)]
+        if len({one.service for one in lost}) == 1:
+            return _beginning(link, lost[-1], damaged)
         return _stranger(link, name)
     return _beginning(link, home, damaged) if is_silent(home) else None
 
@@ -185,11 +188,12 @@ def _descend(node: Node, report: Link, damaged: set[str]) -> tuple[str, bool]:
             break
         status = own_status(at)
         passes = passed_on if status is None else status in PASSING_ON
+        passes = passes or complains_of(at) != ""
         if not bad and not passes:
             break
         if not chosen:
             return asked[0], False
-        if at.service in damaged and chosen[-1].service not in damaged:
+        if status is None and at.service in damaged and chosen[-1].service not in damaged:
             break
         at = chosen[-1]
     return at.service, True
