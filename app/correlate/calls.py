@@ -37,7 +37,7 @@ class Node:
     """A call while its chain is being worked out."""
 
     __slots__ = (
-        "began", "children", "depth", "ended", "failing", "fate", "instance", "links", "parent", "place",
+        "asked", "began", "children", "depth", "ended", "failing", "fate", "instance", "links", "parent", "place",
         "service", "span_id", "tie", "top", "via", "wanted",
     )  # fmt: skip
 
@@ -61,6 +61,8 @@ class Node:
         self.ended = 0
         """Causal times of its first and last record, in microseconds."""
         self.failing = False
+        self.asked: list[str] | None = None
+        """Services that it called in vain, once that was asked."""
         self.fate: Any = None
         """What became of it, once that was asked."""
 
@@ -81,7 +83,8 @@ def build_calls(links: Sequence[Link]) -> list[Node]:
         _tie_by_words(nodes)
         _tie_strays(nodes)
         _cut_cycles(nodes)
-    return _callers_first(nodes)
+        return _callers_first(nodes)
+    return nodes
 
 
 def _nodes(links: Sequence[Link]) -> list[Node]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from app.correlate.calls import Node, build_calls
 from app.correlate.gaps import NOTHING_MISSING, Missing, find_gaps
@@ -66,8 +67,15 @@ class _Run:
 
     def __init__(self, links: Sequence[Link], missing: Missing, *, capped: bool) -> None:
         self.nodes = build_calls(links)
-        offsets, self.skews = clock_offsets(self.nodes)
-        self.ordered = causal_order(self.nodes, offsets)
+        self.skews: tuple[Skew, ...] = ()
+        if len(links) == 1:
+            self.ordered = tuple(links)
+        else:
+            if len(self.nodes) > 1:
+                offsets, self.skews = clock_offsets(self.nodes)
+            else:
+                offsets = {}
+            self.ordered = causal_order(self.nodes, offsets)
         self.gaps = find_gaps(self.nodes, missing)
         errors = [link for link in self.ordered if link.signature_id is not None]
         self.roots = find_roots(self.nodes, errors, self.gaps, incomplete=capped or bool(self.gaps))
@@ -75,8 +83,12 @@ class _Run:
 
 def _runs(links: Iterable[Link]) -> Iterable[list[Link]]:
     """Records by time, cut at long pauses."""
+    links = list(links)
+    if len(links) == 1:
+        yield links
+        return
     timed = [(microseconds(link.occurred_at), link.record_id, link) for link in links]
-    timed.sort(key=lambda entry: entry[:2])
+    timed.sort(key=_stamp)
     run: list[Link] = []
     before = 0
     for time, _, link in timed:
@@ -87,6 +99,10 @@ def _runs(links: Iterable[Link]) -> Iterable[list[Link]]:
         before = time
     if run:
         yield run
+
+
+def _stamp(entry: tuple[int, UUID, Link]) -> tuple[int, int]:
+    return entry[0], entry[1].int  # far cheaper to compare than the UUID itself
 
 
 def _calls(runs: Sequence[_Run]) -> tuple[Call, ...]:

@@ -23,6 +23,8 @@ CALLEE_FIELDS: Final = (
 )  # fmt: skip
 """`upstream` as proxies use it: the server behind, which is called."""
 URL_FIELDS: Final = ("url.full", "http.url", "url", "upstream_url")
+_CALLER_KEYS: Final = frozenset(CALLER_FIELDS)
+_CALLEE_KEYS: Final = frozenset((*CALLEE_FIELDS, *URL_FIELDS))
 STATUS_FIELDS: Final = (
     "http.response.status_code", "http.status_code", "status", "status_code", "response_status",
 )  # fmt: skip
@@ -122,6 +124,11 @@ DEPENDENCIES: Final = _words(
 """Things that send no records of their own: an error about them began where it was met."""
 
 
+_DEPENDENCY: Final = re.compile(
+    rf"(?<![a-z0-9_-])(?:{'|'.join(sorted(DEPENDENCIES))})(?![a-z0-9_])"
+)
+
+
 def text_of(link: Link) -> str:
     """All that the record says, as one text."""
     if link.exception_message and link.exception_message not in link.message:
@@ -145,8 +152,8 @@ def is_own(link: Link) -> bool:
         return True
     if _DRIVER.match(link.exception_type):
         return True
-    low = text_of(link).lower()
-    return any(mentions(low, name) for name in DEPENDENCIES if name in low)
+    found = _DEPENDENCY.search(text_of(link).lower())
+    return found is not None
 
 
 def is_report(link: Link) -> bool:
@@ -175,7 +182,7 @@ def is_end(link: Link) -> bool:
 
 def status_of(link: Link) -> int | None:
     """HTTP status that its service answered with, when it says so."""
-    for name in STATUS_FIELDS:
+    for name in STATUS_FIELDS if link.attributes else ():
         value = link.attributes.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
@@ -231,14 +238,19 @@ def callee_fields(attributes: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of services that the fields say were called."""
     if not attributes:
         return ()
-    found = [attributes[name] for name in CALLEE_FIELDS if name in attributes]
-    found += [_host(attributes[name]) for name in URL_FIELDS if name in attributes]
+    keys = attributes.keys()
+    if keys.isdisjoint(_CALLEE_KEYS):
+        return ()
+    found = [attributes[name] for name in CALLEE_FIELDS if name in keys]
+    found += [_host(attributes[name]) for name in URL_FIELDS if name in keys]
     return tuple(_first_label(value) for value in found if isinstance(value, str) and value)
 
 
 def caller_fields(attributes: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of services that the fields say called."""
     if not attributes:
+        return ()
+    if attributes.keys().isdisjoint(_CALLER_KEYS):
         return ()
     found = [attributes[name] for name in CALLER_FIELDS if name in attributes]
     return tuple(value for value in found if isinstance(value, str) and value)

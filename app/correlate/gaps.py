@@ -17,7 +17,10 @@ MOST_GAPS: Final = 200
 def find_gaps(nodes: Sequence[Node], missing: Missing) -> tuple[Gap, ...]:
     """Numbered records that never came, calls without an answer, requests without an end."""
     gaps = list(_missing_records(nodes, missing)) if missing else []
-    gaps += _strays(nodes)
+    if len(nodes) > 1:
+        gaps += _strays(nodes)
+    if len(nodes) == 1 and len(nodes[0].links) == 1 and nodes[0].failing:
+        return tuple(gaps)
     ends_are_told = any(fate_of(node) in (Fate.WELL, Fate.BAD) for node in nodes)
     for node in nodes:
         gaps += _silences(node, ends_are_told=ends_are_told)

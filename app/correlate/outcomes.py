@@ -106,15 +106,21 @@ def has_bad_end_below(node: Node, steps: int = 200) -> bool:
 
 def asked_in_vain(node: Node) -> list[str]:
     """Services that it says it called, and of which no record is below it; the last one first."""
-    known = {child.service.lower() for child in node.children}
-    known.add(node.service.lower())
+    if node.asked is None:
+        node.asked = _asked_in_vain(node)
+    return node.asked
+
+
+def _asked_in_vain(node: Node) -> list[str]:
     asked: dict[str, None] = {}
     for link in reversed(node.links):
         if link.signature_id is None:
-            for name in (said_callee(link), *callee_fields(link.attributes)):
-                if name and name.lower() not in known:
-                    asked[name] = None
-    return list(asked)
+            if link.attributes:
+                asked |= dict.fromkeys(callee_fields(link.attributes))
+            asked[said_callee(link)] = None
+    known = {child.service.lower() for child in node.children}
+    known |= {node.service.lower(), ""}
+    return [name for name in asked if name.lower() not in known]
 
 
 def complains_of(node: Node) -> str:
