@@ -6,6 +6,7 @@ A span is a call. Without spans, all that one instance of a service says is one 
 import enum
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from app.correlate.facts import (
     callee_fields,
@@ -36,8 +37,8 @@ class Node:
     """A call while its chain is being worked out."""
 
     __slots__ = (
-        "children", "depth", "instance", "links", "parent", "place", "service", "span_id", "tie",
-        "wanted",
+        "asked", "began", "children", "depth", "ended", "failing", "fate", "instance", "links", "parent", "place",
+        "service", "span_id", "tie", "top", "via", "wanted",
     )  # fmt: skip
 
     def __init__(self, service: str, instance: str | None, span_id: str | None) -> None:
@@ -52,6 +53,18 @@ class Node:
         self.children: list[Node] = []
         self.depth = 0
         self.place = 0
+        self.top: Node = self
+        """The call that all of its callers go back to."""
+        self.via = ""
+        """The service between it and its caller, of which no record arrived."""
+        self.began = 0
+        self.ended = 0
+        """Causal times of its first and last record, in microseconds."""
+        self.failing = False
+        self.asked: list[str] | None = None
+        """Services that it called in vain, once that was asked."""
+        self.fate: Any = None
+        """What became of it, once that was asked."""
 
     @property
     def clock(self) -> tuple[str, str | None]:
@@ -60,10 +73,6 @@ class Node:
     @property
     def first(self) -> datetime:
         return self.links[0].occurred_at
-
-    @property
-    def errors(self) -> list[Link]:
-        return [link for link in self.links if link.signature_id is not None]
 
 
 def build_calls(links: Sequence[Link]) -> list[Node]:
@@ -74,7 +83,8 @@ def build_calls(links: Sequence[Link]) -> list[Node]:
         _tie_by_words(nodes)
         _tie_strays(nodes)
         _cut_cycles(nodes)
-    return _callers_first(nodes)
+        return _callers_first(nodes)
+    return nodes
 
 
 def _nodes(links: Sequence[Link]) -> list[Node]:
@@ -86,6 +96,8 @@ def _nodes(links: Sequence[Link]) -> list[Node]:
         if node is None:
             node = found[key] = Node(link.service, link.instance, span)
         node.links.append(link)
+        if link.signature_id is not None:
+            node.failing = True
         if node.wanted is None and link.parent_span_id:
             node.wanted = link.parent_span_id
         if node.instance is None:
@@ -107,6 +119,7 @@ def _adopted(nodes: list[Node]) -> list[Node]:
         homes = spans.get(node.service, [])
         if node.span_id is None and len(homes) == 1 and node.instance in (None, homes[0].instance):
             homes[0].links += node.links
+            homes[0].failing |= node.failing
             homes[0].links.sort(key=_moment)
         else:
             kept.append(node)
@@ -144,15 +157,17 @@ def _tie_by_words(nodes: list[Node]) -> None:
             if makers:
                 node.parent, node.tie = makers[0], tie
                 break
+        else:
+            said.tie_through_stranger(node, loose)
 
 
 def _stands_below(node: Node, other: Node) -> bool:
-    seen = set()
     at: Node | None = node
-    while at is not None and id(at) not in seen:
+    for _ in range(MOST_NAMES):
+        if at is None:
+            return False
         if at is other:
             return True
-        seen.add(id(at))
         at = at.parent
     return False
 
@@ -163,6 +178,8 @@ class _Said:
     def __init__(self, nodes: Iterable[Node], names: Sequence[str]) -> None:
         self.by_fields: dict[str, list[Node]] = {}
         self.by_words: dict[str, list[Node]] = {}
+        self._strange_caller: dict[str, str] = {}
+        self._calls_stranger: dict[str, Node] = {}
         self._homes: dict[str, Node] = {}
         nodes = list(nodes)
         self._low = {name.lower(): name for name in names}
@@ -177,18 +194,27 @@ class _Said:
         for name in caller_fields(link.attributes):
             if name in self._homes:
                 self._add(self.by_fields, node.service, self._homes[name])
+            else:
+                self._strange_caller.setdefault(node.service, name)
         for name in callee_fields(link.attributes):
             if name in self._homes:
                 self._add(self.by_fields, name, node)
+            else:
+                self._calls_stranger.setdefault(name.lower(), node)
         if link.message in seen:
             return
         seen.add(link.message)
-        caller = self._low.get(said_caller(link).lower())
-        if caller is not None and caller != node.service and link.signature_id is None:
-            self._add(self.by_words, node.service, self._homes[caller])
-        callee = self._low.get(said_callee(link).lower())
-        if callee is not None:
-            self._add(self.by_words, callee, node)
+        if link.signature_id is None and (name := said_caller(link)):
+            caller = self._low.get(name.lower())
+            if caller is None:
+                self._strange_caller.setdefault(node.service, name)
+            elif caller != node.service:
+                self._add(self.by_words, node.service, self._homes[caller])
+        name = said_callee(link)
+        if name and name.lower() not in self._low:
+            self._calls_stranger.setdefault(name.lower(), node)
+        elif name:
+            self._add(self.by_words, self._low[name.lower()], node)
         elif link.signature_id is not None:
             self._read_error(node, link, names)
 
@@ -198,6 +224,19 @@ class _Said:
         places = [(text.find(n), n) for n in names if n != node.service and mentions(text, n)]
         if places:
             self._add(self.by_words, min(places)[1], node)
+
+    def tie_through_stranger(self, node: Node, loose: Sequence[Node]) -> None:
+        """Its caller is named and told nothing: it belongs below whoever called that one."""
+        name = self._strange_caller.get(node.service)
+        if name is None:
+            return
+        maker = self._calls_stranger.get(name.lower())
+        if maker is None:
+            tops = [n for n in loose if n.service not in self._strange_caller and n is not node]
+            tops = [n for n in tops if n.parent is None]
+            maker = tops[0] if len(tops) == 1 else None
+        if maker is not None and maker is not node and not _stands_below(maker, node):
+            node.parent, node.tie, node.via = maker, Tie.GUESS, name
 
     @staticmethod
     def _add(callers: dict[str, list[Node]], callee: str, node: Node) -> None:
@@ -244,7 +283,9 @@ def _callers_first(nodes: list[Node]) -> list[Node]:
     waiting = [node for node in reversed(nodes) if node.parent is None]
     while waiting:
         node = waiting.pop()
-        node.depth = node.parent.depth + 1 if node.parent else 0
+        if node.parent is not None:
+            node.depth = node.parent.depth + 1
+            node.top = node.parent.top
         ordered.append(node)
         waiting += reversed(node.children)
     return ordered

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from app.correlate.calls import Node, build_calls
 from app.correlate.gaps import NOTHING_MISSING, Missing, find_gaps
@@ -17,9 +18,9 @@ from app.correlate.model import (
     Skew,
     Symptom,
 )
-from app.correlate.order import causal_order
+from app.correlate.order import Times, causal_order
 from app.correlate.roots import find_roots
-from app.correlate.skew import clock_offsets, microseconds
+from app.correlate.skew import Clock, clock_offsets, microseconds
 
 __all__ = [
     "Call",
@@ -47,7 +48,7 @@ def correlate(
     `missing` holds, by (service, instance), the inclusive ranges of numbers that were never
     received. `capped` says that the chain is longer than `links`.
     """
-    runs = [_Run(run, missing, capped=capped) for run in _runs(links)]
+    runs = [_Run(run, times, missing, capped=capped) for run, times in _runs(links)]
     roots = [root for run in runs for root in run.roots]
     return Chain(
         links=tuple(link for run in runs for link in run.ordered),
@@ -64,29 +65,46 @@ def correlate(
 class _Run:
     """The records between two long pauses."""
 
-    def __init__(self, links: Sequence[Link], missing: Missing, *, capped: bool) -> None:
+    def __init__(
+        self, links: Sequence[Link], times: Times, missing: Missing, *, capped: bool
+    ) -> None:
         self.nodes = build_calls(links)
-        offsets, self.skews = clock_offsets(self.nodes)
-        self.ordered = causal_order(self.nodes, offsets)
+        self.skews: tuple[Skew, ...] = ()
+        if len(links) == 1:
+            self.ordered = tuple(links)
+        else:
+            offsets: dict[Clock, int] = {}
+            if len(self.nodes) > 1:
+                offsets, self.skews = clock_offsets(self.nodes, times)
+            self.ordered = causal_order(self.nodes, offsets, times)
         self.gaps = find_gaps(self.nodes, missing)
         errors = [link for link in self.ordered if link.signature_id is not None]
         self.roots = find_roots(self.nodes, errors, self.gaps, incomplete=capped or bool(self.gaps))
 
 
-def _runs(links: Iterable[Link]) -> Iterable[list[Link]]:
-    """Records by time, cut at long pauses."""
+def _runs(links: Iterable[Link]) -> Iterable[tuple[list[Link], Times]]:
+    """Records by time, cut at long pauses, and their times."""
+    links = list(links)
+    if len(links) == 1:
+        yield links, {}
+        return
     timed = [(microseconds(link.occurred_at), link.record_id, link) for link in links]
-    timed.sort(key=lambda entry: entry[:2])
+    timed.sort(key=_stamp)
     run: list[Link] = []
+    times: Times = {}
     before = 0
     for time, _, link in timed:
         if run and time - before > _PAUSE:
-            yield run
-            run = []
+            yield run, times
+            run, times = [], {}
         run.append(link)
-        before = time
+        times[id(link)] = before = time
     if run:
-        yield run
+        yield run, times
+
+
+def _stamp(entry: tuple[int, UUID, Link]) -> tuple[int, int]:
+    return entry[0], entry[1].int  # far cheaper to compare than the UUID itself
 
 
 def _calls(runs: Sequence[_Run]) -> tuple[Call, ...]:

@@ -23,6 +23,8 @@ CALLEE_FIELDS: Final = (
 )  # fmt: skip
 """`upstream` as proxies use it: the server behind, which is called."""
 URL_FIELDS: Final = ("url.full", "http.url", "url", "upstream_url")
+_CALLER_KEYS: Final = frozenset(CALLER_FIELDS)
+_CALLEE_KEYS: Final = frozenset((*CALLEE_FIELDS, *URL_FIELDS))
 STATUS_FIELDS: Final = (
     "http.response.status_code", "http.status_code", "status", "status_code", "response_status",
 )  # fmt: skip
@@ -42,8 +44,16 @@ _REPORT_TEXT: Final = re.compile(
     r"(?:error|failure|failed|failing|timed out|timeout) (?:when |while )?"
     r"(?:calling|in call to|contacting|reaching|waiting for|from)\b|"
     r"could not (?:call|reach)|no (?:answer|response|reply) from|did not (?:answer|respond)|"
+    r"connection (?:was )?(?:reset|closed|aborted|refused)|"
     r"circuit (?:breaker )?(?:is )?open|remote (?:error|service|call))"
 )
+_DRIVER: Final = re.compile(
+    r"(?:asyncpg|psycopg2?|sqlalchemy|redis|pymongo|motor|aiokafka|kafka|confluent_kafka|pika|"
+    r"aio_pika|botocore|sqlite3|MySQLdb|pymysql|aiomysql|elasticsearch|opensearchpy|ldap3|smtplib|"
+    r"java\.sql|org\.postgresql|org\.hibernate|SequelizeDatabase|Npgsql)\b|"
+    r"ConnectionRefusedError$"
+)
+"""A refused connection reached nobody: a service that wrote records was not refused."""
 _TIMEOUT: Final = re.compile(r"(?i)time[d]?[ -]?out|deadline.{0,3}exceeded")
 _NAME: Final = r"['\"`]?(?:the )?(?P<{}>[A-Za-z][\w.-]{{1,62}}[A-Za-z0-9])"
 _NAMED: Final = re.compile(
@@ -53,7 +63,10 @@ _NAMED: Final = re.compile(
     rf"|\b(?:calling|call to|call of|request to|requests to|waiting for|(?:answer|response|reply) "
     rf"from|could not reach|error from|failure in|failure of) {_NAME.format('call')}"
     rf"|{_NAME.format('answer')} (?:returned|answered|responded|replied)(?: with)?"
-    r"(?: status| http| code)*:? 5\d\d\b)"
+    r"(?: status| http| code)*:? 5\d\d\b"
+    rf"|{_NAME.format('reset')}['\"`]?:? (?:timed out\\b|connection (?:reset|refused|closed|aborted))"
+    r"|(?:timeout|timed out|error|failed|failure) (?:calling|contacting|reaching|talking to) "
+    rf"{_NAME.format('tried')})"
 )
 _CALLING: Final = re.compile(
     r"(?i)\b(?:calling|call to|calls|request to|requesting|sending to|asking|"
@@ -77,7 +90,7 @@ _STATUS_TEXT: Final = re.compile(
 _HANDLED: Final = re.compile(
     r"(?i)fall(?:ing|s)? ?back|fallback|cached|default (?:value )?(?:instead|used)|using default|"
     r"ignor(?:ed|ing)|degraded|recovered|continuing|skipp(?:ed|ing)|without it|handled|"
-    r"succeeded (?:on|after|at)"
+    r"optional|succeeded (?:on|after|at)"
 )
 
 
@@ -100,7 +113,8 @@ _NO_NAMES: Final = _words(
     "a an the it upstream downstream server service client database db cache queue remote host "
     "localhost url http https backend peer response request answer error errors status your our "
     "this that and or in at on to by of for with from attempt timeout connection socket network "
-    "disk file internal api"
+    "disk file internal api failed failure timed has was is been out retry while when request call "
+    "calling be not no"
 )
 DEPENDENCIES: Final = _words(
     "redis postgres postgresql mysql mariadb oracle mssql mongo mongodb kafka rabbitmq nats "
@@ -108,6 +122,11 @@ DEPENDENCIES: Final = _words(
     "s3 smtp ldap dns sqs sns dynamodb"
 )
 """Things that send no records of their own: an error about them began where it was met."""
+
+
+_DEPENDENCY: Final = re.compile(
+    rf"(?<![a-z0-9_-])(?:{'|'.join(sorted(DEPENDENCIES))})(?![a-z0-9_])"
+)
 
 
 def text_of(link: Link) -> str:
@@ -125,6 +144,16 @@ def short_type(link: Link) -> str:
 def is_local(link: Link) -> bool:
     """Whether its exception is one that code raises by itself, without a callee."""
     return short_type(link).lower() in _LOCAL_TYPES
+
+
+def is_own(link: Link) -> bool:
+    """Whether the fault lies where it was met: in the code, or in a database and the like."""
+    if is_local(link):
+        return True
+    if _DRIVER.match(link.exception_type):
+        return True
+    found = _DEPENDENCY.search(text_of(link).lower())
+    return found is not None
 
 
 def is_report(link: Link) -> bool:
@@ -153,7 +182,7 @@ def is_end(link: Link) -> bool:
 
 def status_of(link: Link) -> int | None:
     """HTTP status that its service answered with, when it says so."""
-    for name in STATUS_FIELDS:
+    for name in STATUS_FIELDS if link.attributes else ():
         value = link.attributes.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
@@ -209,14 +238,19 @@ def callee_fields(attributes: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of services that the fields say were called."""
     if not attributes:
         return ()
-    found = [attributes[name] for name in CALLEE_FIELDS if name in attributes]
-    found += [_host(attributes[name]) for name in URL_FIELDS if name in attributes]
+    keys = attributes.keys()
+    if keys.isdisjoint(_CALLEE_KEYS):
+        return ()
+    found = [attributes[name] for name in CALLEE_FIELDS if name in keys]
+    found += [_host(attributes[name]) for name in URL_FIELDS if name in keys]
     return tuple(_first_label(value) for value in found if isinstance(value, str) and value)
 
 
 def caller_fields(attributes: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of services that the fields say called."""
     if not attributes:
+        return ()
+    if attributes.keys().isdisjoint(_CALLER_KEYS):
         return ()
     found = [attributes[name] for name in CALLER_FIELDS if name in attributes]
     return tuple(value for value in found if isinstance(value, str) and value)

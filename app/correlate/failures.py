@@ -8,13 +8,21 @@ from app.correlate.calls import Node, Tie
 from app.correlate.facts import (
     blamed,
     is_local,
+    is_own,
     is_report,
     is_timeout,
     tells_of_handling,
     text_of,
 )
 from app.correlate.link import Link
-from app.correlate.outcomes import ended_well, was_handled, was_repeated_well
+from app.correlate.outcomes import (
+    PASSING_ON,
+    asked_in_vain,
+    ended_well,
+    own_status,
+    was_handled,
+    was_repeated_well,
+)
 
 MOST_HEADS: Final = 32
 """Failures of one call that its caller may report."""
@@ -37,7 +45,9 @@ class Bond(enum.IntEnum):
 class Failure:
     """An error while its chain is being worked out."""
 
-    __slots__ = ("bond", "cause", "first", "link", "node", "number", "place", "reason", "retries")
+    __slots__ = (
+        "above", "bond", "cause", "first", "link", "node", "number", "place", "reason", "retries",
+    )  # fmt: skip
 
     def __init__(self, link: Link, node: Node, number: int, place: int) -> None:
         self.link = link
@@ -52,19 +62,25 @@ class Failure:
         self.first: Failure | None = None
         """The failure that this one repeats."""
         self.retries = 0
+        self.above: Failure | None = None
+        """Something nearer to its origin: shortened while it is looked for."""
 
     def origin(self) -> "Failure":
         """What it all goes back to."""
+        top = self
+        while top.above is not None:
+            top = top.above
         at = self
-        while at.cause is not None or at.first is not None:
-            at = at.first or at.cause or at
-        return at
+        while at.above is not None and at.above is not top:
+            at.above, at = top, at.above
+        return top
 
     def follows(self, cause: "Failure", bond: Bond, reason: str) -> bool:
         """Say why it happened; refused when that would close a circle."""
         if cause.origin() is self:
             return False
         self.cause, self.bond, self.reason = cause, bond, reason
+        self.above = cause
         return True
 
 
@@ -80,10 +96,13 @@ class Failures:
         }
         self.nodes = nodes
         self.all = [Failure(link, *homes[id(link)], place) for place, link in enumerate(errors)]
+        self._paths: dict[int, int] = {}
+        """The place of a call in the tree of services; all attempts of a call share it."""
         self.names = list(dict.fromkeys(node.service for node in nodes))[:MOST_NAMES]
         if len(self.all) > 1:
             self._fold_retries()
             self._tie_calls()
+            self._tie_attempts()
             self._tie_loose()
 
     def roots(self) -> list[Failure]:
@@ -92,7 +111,7 @@ class Failures:
     def _fold_retries(self) -> None:
         """The same error in the same place of the call tree is the same failure once more."""
         paths: dict[tuple[int, str], int] = {}
-        own: dict[int, int] = {}
+        own = self._paths
         for node in self.nodes:
             above = own[id(node.parent)] if node.parent is not None else -1
             own[id(node)] = paths.setdefault((above, node.service), len(paths))
@@ -101,7 +120,7 @@ class Failures:
             key = own[id(failure.node)], failure.link.signature_id
             first = met.setdefault(key, failure)
             if first is not failure:
-                failure.first = first
+                failure.first = failure.above = first
                 first.retries += 1
 
     def _tie_calls(self) -> None:
@@ -111,17 +130,20 @@ class Failures:
             by_node.setdefault(id(failure.node), []).append(failure)
         heads: dict[int, list[Failure]] = {}
         for node in reversed(self.nodes):
-            below = [f for child in node.children for f in heads.get(id(child), ())][-MOST_HEADS:]
+            failed = [(one, heads[id(one)]) for one in node.children if id(one) in heads]
+            below = _unhandled(failed, node) if failed else []
             own = by_node.get(id(node), [])
             if own:
-                self._tie_call(node, own, below)
+                self._tie_call(node, own, below, _by_place(failed))
             up = own[-MOST_HEADS:] or below
             if up and not (node.parent is not None and ended_well(node)):
                 heads[id(node)] = up
 
-    def _tie_call(self, node: Node, own: list[Failure], below: list[Failure]) -> None:
+    def _tie_call(
+        self, node: Node, own: list[Failure], below: list[Failure], every: list[Failure]
+    ) -> None:
         scored = [
-            (failure, *self._reported(failure, node, below))
+            (failure, *self._reported(failure, node, below, every))
             for failure in own
             if failure.first is None
         ]
@@ -154,21 +176,25 @@ class Failures:
         return failure.follows(before, Bond.NEAR, said)
 
     def _reported(
-        self, failure: Failure, node: Node, below: Sequence[Failure]
+        self,
+        failure: Failure,
+        node: Node,
+        below: Sequence[Failure],
+        every: Sequence[Failure],
     ) -> tuple[Failure | None, Bond, str]:
         """The callee's failure that an error passes on, and how well that is known."""
-        if not below:
+        if not every:
             return None, Bond.TIME, ""
-        for one in reversed(below):
+        for one in reversed(every):
             if quotes(failure.link, one.link):
                 return one, Bond.QUOTED, f"it quotes {one.link.service}'s error"
         name = self.blamed_by(failure)
         if name:
-            return self._named(node, below, name)
+            return self._named(node, below or every, name)
         form = is_report(failure.link) or is_timeout(failure.link)
         for one in reversed(below):
             child = branch_of(one.node, node)
-            if child is not None and not was_handled(node, child) and not was_repeated_well(child):
+            if child is not None and not was_repeated_well(child):
                 if form:
                     return one, Bond.FORM, f"it reports a failing call, and {child.service} failed"
                 return one, Bond.NEAR, f"{child.service}, which it called, had failed"
@@ -182,7 +208,7 @@ class Failures:
                 return one, Bond.NAMED, f"it names {name}, whose call had failed"
         for one in reversed(below):
             child = branch_of(one.node, node)
-            if child is not None and (child.tie == Tie.GUESS or name not in self.names):
+            if child is not None and child.tie == Tie.GUESS and child.via in ("", name):
                 return one, Bond.FORM, f"it reports {name}, and {one.link.service} failed"
         return None, Bond.TIME, ""
 
@@ -196,8 +222,31 @@ class Failures:
             if not any(child.service == node.service for child in node.children):
                 above.add(node.service)
             known = [name for name in known if name not in above]
+        known += [name for name in asked_in_vain(node) if name in text and name not in known]
         name = blamed(link, known)
         return "" if name == node.service and name not in known else name
+
+    def _tie_attempts(self) -> None:
+        """A report whose callee is silent, when another attempt of that call tells its error."""
+        roots = self.roots()
+        if len(roots) < 2:  # noqa: PLR2004
+            return
+        below: dict[tuple[int, str], Failure] = {}
+        for failure in self.all:
+            caller = failure.node.parent
+            if caller is not None and failure.first is None:
+                below.setdefault((self._paths[id(caller)], failure.link.service), failure)
+                below.setdefault((self._paths[id(caller)], ""), failure)
+        for failure in roots:
+            if is_own(failure.link):
+                continue
+            name = self.blamed_by(failure)
+            if not name and own_status(failure.node) not in PASSING_ON:
+                continue
+            other = below.get((self._paths[id(failure.node)], name))
+            if other is not None and other.node.parent is not failure.node:
+                said = f"another attempt of the call tells {other.link.service}'s error"
+                failure.follows(other, Bond.NAMED, said)
 
     def _tie_loose(self) -> None:
         """What no call ties: quotes, names, and, where records carry no spans, time."""
@@ -214,12 +263,11 @@ class Failures:
     ) -> bool:
         others = [o for o in others if o is not failure and o.link.service != failure.link.service]
         for other in others:
-            if quotes(failure.link, other.link) and failure.follows(
+            if quotes(failure.link, other.link, strictly=True) and failure.follows(
                 other, Bond.QUOTED, f"it quotes {other.link.service}'s error"
             ):
                 return True
-        if is_tied(failure.node):
-            return False
+        others = [other for other in others if other.node.top is not failure.node.top]
         name = self.blamed_by(failure)
         for other in others:
             if (
@@ -231,33 +279,60 @@ class Failures:
         return self._tie_by_time(failure, roots, name)
 
     def _tie_by_time(self, failure: Failure, roots: Iterable[Failure], name: str) -> bool:
-        """Without spans, what came later follows from what came earlier, if it may."""
+        """Without spans, what came later follows from what came earlier, if it may.
+
+        A report follows what is none, whichever came first: clocks may be off by seconds.
+        """
         if name in self.names:
             return False
+        form = bool(name) or is_report(failure.link)
+        if not form and is_own(failure.link):
+            return False
         for other in roots:
-            if other.place >= failure.place:
+            if other.place > failure.place and not form:
                 return False
-            if other.cause is not None or is_tied(other.node):
+            if other.node.top is failure.node.top or is_report(other.link):
                 continue
-            if is_local(failure.link) and is_local(other.link):
-                continue
-            return failure.follows(
-                other, Bond.TIME, f"{other.link.service} had failed before, and no call tells more"
-            )
+            if failure.node.span_id is None or other.node.span_id is None:
+                said = f"{other.link.service} had failed too, and no call tells more"
+                if failure.follows(other, Bond.TIME, said):
+                    return True
         return False
 
 
-def is_tied(node: Node) -> bool:
-    """Whether spans say where in the calls it stands."""
-    return node.span_id is not None and (node.wanted is None or node.tie == Tie.SPANS)
+def _unhandled(failed: Sequence[tuple[Node, list[Failure]]], node: Node) -> list[Failure]:
+    """What may be why a call failed: not what it says it lived with; what failed last comes last.
+
+    A word about no callee in particular is about any but the last that failed: it lived on.
+    """
+    latest: dict[str, int] = {}
+    for child, found in failed:
+        latest[child.service] = max(found[-1].place, latest.get(child.service, -1))
+    last = max(latest.values(), default=-1) if len(latest) > 1 else -1
+    return _by_place(
+        (child, found)
+        for child, found in failed
+        if not was_handled(node, child, alone=latest[child.service] == last)
+    )
 
 
-def quotes(report: Link, cause: Link) -> bool:
-    """Whether an error carries another's text, or is the very same error met again above."""
+def _by_place(failed: Iterable[tuple[Node, list[Failure]]]) -> list[Failure]:
+    below = [failure for _, found in failed for failure in found]
+    below.sort(key=lambda failure: failure.place)
+    return below[-MOST_HEADS:]
+
+
+def quotes(report: Link, cause: Link, *, strictly: bool = False) -> bool:
+    """Whether an error carries another's text, or is the very same error met again above.
+
+    Strictly: the same error in two places that do not call each other happened twice.
+    """
     if report.signature_id == cause.signature_id and report.service != cause.service:
-        return True
+        return not strictly
     core = (cause.exception_message or cause.message).partition("\n")[0][:LONGEST_QUOTE].strip()
-    return len(core) >= SHORTEST_QUOTE and core in text_of(report)
+    if len(core) < SHORTEST_QUOTE or core not in text_of(report):
+        return False
+    return not strictly or core not in (report.message.strip(), report.exception_message.strip())
 
 
 def branch_of(node: Node, above: Node) -> Node | None:

@@ -7,7 +7,7 @@ from typing import Final
 from app.correlate.calls import Node, Tie
 from app.correlate.link import Link
 from app.correlate.model import Gap, GapKind
-from app.correlate.outcomes import asked_in_vain, began, has_errors, is_open, is_silent
+from app.correlate.outcomes import Fate, asked_in_vain, began, fate_of, is_open, is_silent
 
 Missing = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
 NOTHING_MISSING: Final[Missing] = {}
@@ -17,12 +17,11 @@ MOST_GAPS: Final = 200
 def find_gaps(nodes: Sequence[Node], missing: Missing) -> tuple[Gap, ...]:
     """Numbered records that never came, calls without an answer, requests without an end."""
     gaps = list(_missing_records(nodes, missing)) if missing else []
-    gaps += _strays(nodes)
-    ends_are_told = False
-    for node in nodes:
-        if not has_errors(node) and not is_open(node):
-            ends_are_told = True
-            break
+    if len(nodes) > 1:
+        gaps += _strays(nodes)
+    if len(nodes) == 1 and len(nodes[0].links) == 1 and nodes[0].failing:
+        return tuple(gaps)
+    ends_are_told = any(fate_of(node) in (Fate.WELL, Fate.BAD) for node in nodes)
     for node in nodes:
         gaps += _silences(node, ends_are_told=ends_are_told)
     return tuple(gaps[:MOST_GAPS])
@@ -83,8 +82,7 @@ def _strays(nodes: Iterable[Node]) -> Iterable[Gap]:
 
 def _silences(node: Node, *, ends_are_told: bool) -> Iterable[Gap]:
     last = node.links[-1]
-    name = asked_in_vain(node)
-    if name:
+    for name in asked_in_vain(node):
         yield _silence(
             GapKind.UNANSWERED_CALL,
             node,
@@ -93,7 +91,7 @@ def _silences(node: Node, *, ends_are_told: bool) -> Iterable[Gap]:
         )
     if not is_silent(node):
         return
-    if node.parent is not None and has_errors(node.parent):
+    if node.parent is not None and node.parent.failing:
         said = f"{node.service} took part, {node.parent.service} failed, and no record says how"
         if began(node) or not is_open(node):
             kind = GapKind.UNANSWERED_CALL if is_open(node) else GapKind.SILENT_SERVICE

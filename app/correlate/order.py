@@ -9,20 +9,25 @@ from uuid import UUID
 
 from app.correlate.calls import Node
 from app.correlate.link import Link
-from app.correlate.skew import Clock, microseconds
+from app.correlate.skew import Clock
 
 Times = dict[int, int]
 """Causal time of each record by its `id`, in microseconds."""
-_NO_OFFSETS: Mapping[Clock, int] = {}
 
 
 def causal_order(
-    nodes: Sequence[Node], offsets: Mapping[Clock, int] = _NO_OFFSETS
+    nodes: Sequence[Node], offsets: Mapping[Clock, int], times: Times
 ) -> tuple[Link, ...]:
-    """All records of these calls, callers before callees in `nodes`, in causal order."""
-    times = _corrected(nodes, offsets)
+    """All records of these calls, callers before callees in `nodes`, in causal order.
+
+    `times`, the stamps of the records, become causal times.
+    """
+    if offsets:
+        _correct(nodes, offsets, times)
     _obey_numbering(nodes, times)
     _obey_calls(nodes, times)
+    for node in nodes:
+        node.began, node.ended = times[id(node.links[0])], times[id(node.links[-1])]
     ranked = [
         (times[id(link)], node.depth, number, link)
         for node in nodes
@@ -37,13 +42,10 @@ def _rank(entry: tuple[int, int, int, Link]) -> tuple[int, int, str, int, int, U
     return time, depth, link.service, link.sequence or 0, number, link.record_id
 
 
-def _corrected(nodes: Iterable[Node], offsets: Mapping[Clock, int]) -> Times:
-    times: Times = {}
+def _correct(nodes: Iterable[Node], offsets: Mapping[Clock, int], times: Times) -> None:
     for node in nodes:
         for link in node.links:
-            ahead = offsets.get((link.service, link.instance), 0) if offsets else 0
-            times[id(link)] = microseconds(link.occurred_at) - ahead
-    return times
+            times[id(link)] -= offsets.get((link.service, link.instance), 0)
 
 
 def _obey_numbering(nodes: Iterable[Node], times: Times) -> None:

@@ -1,4 +1,7 @@
-"""What became of a call: ended well, ended badly, or nobody knows. Pure."""
+"""What became of a call: ended well, ended badly, failed, or nobody knows. Pure."""
+
+import enum
+from typing import Final
 
 from app.correlate.calls import Node
 from app.correlate.facts import (
@@ -8,9 +11,49 @@ from app.correlate.facts import (
     is_start,
     mentions,
     said_callee,
+    status_of,
     tells_of_handling,
 )
 from app.correlate.link import Link
+
+MOST_CALLEES = 8
+"""Callees whose names are looked for in their caller's records."""
+MOST_SIBLINGS = 1_000
+PASSING_ON: Final = (502, 504)
+"""HTTP status by which a service says that another one failed (RFC 9110, 15.6.3 and 15.6.5)."""
+
+
+class Fate(enum.Enum):
+    """What the records of a call tell of its end."""
+
+    WELL = enum.auto()
+    """Its last word is an answer that is no failure."""
+    FAILED = enum.auto()
+    """It tells of an error."""
+    BAD = enum.auto()
+    """It answered with a failure, and tells of no error."""
+    OPEN = enum.auto()
+    """Neither an error nor an end."""
+
+
+def fate_of(node: Node) -> Fate:
+    """Worked out once for each call."""
+    if node.fate is None:
+        node.fate = _fate(node)
+    fate: Fate = node.fate
+    return fate
+
+
+def _fate(node: Node) -> Fate:
+    failing = node.failing
+    for link in reversed(node.links):
+        if link.signature_id is not None:
+            return Fate.FAILED
+        if is_own_end(node, link):
+            if is_good(link):
+                return Fate.WELL
+            return Fate.FAILED if failing else Fate.BAD
+    return Fate.OPEN
 
 
 def is_own_end(node: Node, link: Link) -> bool:
@@ -19,68 +62,105 @@ def is_own_end(node: Node, link: Link) -> bool:
         return False
     if link.attributes and any(name != node.service for name in callee_fields(link.attributes)):
         return False
-    return not any(mentions(link.message, child.service) for child in node.children[:8])
+    return not any(mentions(link.message, one.service) for one in node.children[:MOST_CALLEES])
 
 
 def ended_well(node: Node) -> bool:
-    """Whether its last word is that it answered, and not with a failure of its own."""
-    for link in reversed(node.links):
-        if link.signature_id is not None:
-            return False
-        if is_own_end(node, link):
-            return is_good(link)
-    return False
+    return fate_of(node) is Fate.WELL
 
 
 def is_silent(node: Node) -> bool:
-    """Whether it tells neither of a failure nor of a good end."""
-    return not has_errors(node) and not ended_well(node)
+    """Whether it tells neither of an error nor of a good end."""
+    return fate_of(node) in (Fate.BAD, Fate.OPEN)
 
 
 def is_open(node: Node) -> bool:
-    """Whether it neither failed nor ended, as far as its records tell."""
-    return not any(link.signature_id is not None or is_own_end(node, link) for link in node.links)
-
-
-def has_errors(node: Node) -> bool:
-    return any(link.signature_id is not None for link in node.links)
+    return fate_of(node) is Fate.OPEN
 
 
 def began(node: Node) -> bool:
     return any(is_start(link) for link in node.links)
 
 
-def asked_in_vain(node: Node) -> str:
-    """The service that its last call went to, when nothing of that one is below it."""
+def own_status(node: Node) -> int | None:
+    """HTTP status that it answered with, when it says so."""
     for link in reversed(node.links):
-        if link.signature_id is None and not is_own_end(node, link):
-            name = said_callee(link)
-            if name and name != node.service:
-                known = any(child.service.lower() == name.lower() for child in node.children)
-                return "" if known else name
+        if is_own_end(node, link):
+            return status_of(link)
+    return None
+
+
+def has_bad_end_below(node: Node, steps: int = 200) -> bool:
+    """Whether a call in it, or it itself, answered with a failure that no error tells of."""
+    waiting = [node]
+    while waiting and steps:
+        steps -= 1
+        at = waiting.pop()
+        fate = fate_of(at)
+        if fate is Fate.BAD:
+            return True
+        if fate is Fate.OPEN:
+            waiting += at.children
+    return False
+
+
+def asked_in_vain(node: Node) -> list[str]:
+    """Services that it says it called, and of which no record is below it; the last one first."""
+    if node.asked is None:
+        node.asked = _asked_in_vain(node)
+    return node.asked
+
+
+def _asked_in_vain(node: Node) -> list[str]:
+    asked: dict[str, None] = {}
+    for link in reversed(node.links):
+        if link.signature_id is None:
+            if link.attributes:
+                asked |= dict.fromkeys(callee_fields(link.attributes))
+            asked[said_callee(link)] = None
+    known = {child.service.lower() for child in node.children}
+    known |= {node.service.lower(), ""}
+    return [name for name in asked if name.lower() not in known]
+
+
+def complains_of(node: Node) -> str:
+    """The callee that one of its warnings says failed; empty when none does."""
+    for link in reversed(node.links):
+        if link.signature_id is None and link.level.value == "WARNING":
+            for child in node.children[:MOST_CALLEES]:
+                if mentions(link.message, child.service):
+                    return child.service
+            for name in asked_in_vain(node):
+                if mentions(link.message, name):
+                    return name
     return ""
 
 
-def was_handled(caller: Node, failed: Node) -> bool:
-    """Whether the caller says that it lived with the failure of this callee."""
+def was_handled(caller: Node, failed: Node, *, alone: bool) -> bool:
+    """Whether the caller says that it lived with the failure of this callee.
+
+    `alone`: what it says counts only when it names the callee.
+    """
     return any(
         link.signature_id is None
         and tells_of_handling(link)
-        and _is_about(link, caller, failed.service)
+        and _is_about(link, caller, failed.service, alone=alone)
         for link in caller.links
     )
 
 
-def _is_about(link: Link, caller: Node, service: str) -> bool:
+def _is_about(link: Link, caller: Node, service: str, *, alone: bool) -> bool:
     if mentions(link.message, service) or service in callee_fields(link.attributes):
         return True
-    return not any(mentions(link.message, child.service) for child in caller.children[:8])
+    if alone:
+        return False
+    return not any(mentions(link.message, one.service) for one in caller.children[:MOST_CALLEES])
 
 
 def was_repeated_well(failed: Node) -> bool:
     """Whether the same callee, called again by the same caller afterwards, answered well."""
     caller = failed.parent
-    if caller is None or len(caller.children) > 1_000:  # noqa: PLR2004
+    if caller is None or len(caller.children) > MOST_SIBLINGS:
         return False
     end = failed.links[-1].occurred_at
     return any(

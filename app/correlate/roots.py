@@ -1,16 +1,26 @@
 """Errors -> where each failure began, how sure that is, and why. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from app.correlate.calls import Node, Tie
-from app.correlate.facts import is_local, is_report, is_timeout, status_of, text_of
+from app.correlate.facts import is_own, is_report, is_timeout, text_of
 from app.correlate.failures import Bond, Failure, Failures
+from app.correlate.fatal import fatal_first
 from app.correlate.link import Link
 from app.correlate.model import Confidence, Gap, GapKind, Root, Symptom
-from app.correlate.outcomes import asked_in_vain, ended_well, is_open, is_silent
+from app.correlate.outcomes import (
+    PASSING_ON,
+    asked_in_vain,
+    complains_of,
+    ended_well,
+    has_bad_end_below,
+    is_open,
+    is_silent,
+    own_status,
+)
 
 MOST_STEPS: Final = 64
 _PASSED_ON: Final = (
@@ -44,25 +54,13 @@ def find_roots(
     for failure in failures.all:
         groups.setdefault(id(failure.origin()), []).append(failure)
     damaged = {gap.service for gap in gaps if gap.kind == GapKind.MISSING_RECORDS}
-    found = []
-    for first in failures.roots():
-        root = _root(failures, first, groups[id(first)], damaged, incomplete=incomplete)
-        highest = min(failure.node.depth for failure in groups[id(first)])
-        found.append(((_was_survived(groups[id(first)]), highest, first.place), root))
-    found.sort(key=lambda pair: pair[0])
-    return tuple(root for _, root in found)
-
-
-def _was_survived(group: Iterable[Failure]) -> bool:
-    """Whether some call above its highest error ended well all the same."""
-    at: Node | None = min((f.node for f in group), key=lambda node: node.depth)
-    for _ in range(MOST_STEPS):
-        if at is None:
-            return False
-        if ended_well(at):
-            return True
-        at = at.parent
-    return False
+    firsts = failures.roots()
+    unsure = incomplete or len(firsts) > 1
+    if len(firsts) > 1:
+        firsts = fatal_first(firsts, groups)
+    return tuple(
+        _root(failures, first, groups[id(first)], damaged, incomplete=unsure) for first in firsts
+    )
 
 
 def _root(
@@ -118,7 +116,7 @@ def _confidence(
         return Confidence.LIKELY if origin.seen else Confidence.UNSURE
     if any(failure.bond == Bond.TIME for failure in group):
         return Confidence.UNSURE
-    report = not is_local(first.link) and (is_report(first.link) or is_timeout(first.link))
+    report = not is_own(first.link) and (is_report(first.link) or is_timeout(first.link))
     if incomplete or report or not _is_whole(first.node):
         return Confidence.LIKELY
     if any(failure.bond == Bond.NEAR and failure.node is not first.node for failure in group):
@@ -136,61 +134,66 @@ def _is_whole(node: Node) -> bool:
 def _inferred(failures: Failures, first: Failure, damaged: set[str]) -> Origin | None:
     """Where it began when this error only reports a callee that says nothing itself."""
     link, node = first.link, first.node
-    if is_local(link):
+    if is_own(link):
         return None
-    name = failures.blamed_by(first)
-    if not name and not is_report(link) and not is_timeout(link):
-        return None
+    name = failures.blamed_by(first) or complains_of(node)
     below = [child for child in node.children if not name or child.service == name]
+    bad = [child for child in below if has_bad_end_below(child)]
+    passing = own_status(node) in PASSING_ON or is_report(link) or is_timeout(link)
+    if not (name or bad or passing):
+        return None
     if below:
-        return _below(link, below, damaged)
+        silent = bad or [child for child in below if is_silent(child)]
+        if len({child.service for child in silent}) == 1:
+            return _beginning(link, silent[-1], damaged)
+        if silent or name:
+            return None
     if not name:
-        name = asked_in_vain(node)
-        said = f"{link.service} called {name}, which never answered"
-    elif name in failures.names:
-        home = next(n for n in failures.nodes if n.service == name)
-        if home is not node and is_silent(home):
-            deepest = _descend(home, link, damaged)
-            return Origin(
-                service=deepest.service, seen=True, reason=f"{link.service}'s error names {name}"
-            )
-        return None
-    else:
-        said = f"{link.service}'s error names {name}, of which no record arrived"
-    return Origin(service=name, reason=said, seen=False) if name else None
+        asked = asked_in_vain(node)
+        return _stranger(link, asked[0]) if len(asked) == 1 else None
+    home = next((n for n in failures.nodes if n.service == name and n is not node), None)
+    if home is None:
+        lost = [one for one in node.top.children if one.tie is Tie.GUESS and one.via in ("", name)]
+        lost = [one for one in lost if has_bad_end_below(one)]
+        if len({one.service for one in lost}) == 1:
+            return _beginning(link, lost[-1], damaged)
+        return _stranger(link, name)
+    return _beginning(link, home, damaged) if is_silent(home) else None
 
 
-def _below(link: Link, below: Sequence[Node], damaged: set[str]) -> Origin | None:
-    silent = [child for child in below if is_silent(child)]
-    ended = [child for child in silent if not is_open(child)]
-    chosen = ended or silent
-    if not chosen or len({child.service for child in chosen}) > 1:
-        return None
-    child = chosen[-1]
-    deepest = _descend(child, link, damaged)
-    what = "ended badly" if not is_open(child) else "never said how it ended"
+def _stranger(link: Link, name: str) -> Origin:
+    said = f"{link.service}'s error reports {name}, of which no record arrived"
+    return Origin(service=name, reason=said, seen=False)
+
+
+def _beginning(link: Link, child: Node, damaged: set[str]) -> Origin:
+    what = "never said how it ended" if is_open(child) else "ended badly"
+    service, seen = _descend(child, link, damaged)
     said = f"{link.service} reports a failing call, and {child.service} {what}"
-    return Origin(service=deepest.service, reason=said, seen=True)
+    if service != child.service:
+        said += f"; the last that is known is its call of {service}"
+    return Origin(service=service, reason=said, seen=seen)
 
 
-def _descend(node: Node, report: Link, damaged: set[str]) -> Node:
+def _descend(node: Node, report: Link, damaged: set[str]) -> tuple[str, bool]:
     """The deepest callee that may have failed unseen, as long as only one comes into question."""
     passed_on = any(word in text_of(report) for word in _PASSED_ON)
     at = node
     for _ in range(MOST_STEPS):
         silent = [child for child in at.children if is_silent(child)]
-        ended = [child for child in silent if not is_open(child)]
-        chosen = ended or silent
-        if len({child.service for child in chosen}) != 1:
-            return at
-        if not ended and not passed_on and not _own_status_is_gateway(at):
-            return at
-        if at.service in damaged and chosen[-1].service not in damaged:
-            return at
+        bad = [child for child in silent if has_bad_end_below(child)]
+        chosen = bad or silent
+        asked = [] if bad else asked_in_vain(at)
+        if len({*(child.service for child in chosen), *asked}) != 1:
+            break
+        status = own_status(at)
+        passes = passed_on if status is None else status in PASSING_ON
+        passes = passes or complains_of(at) != ""
+        if not bad and not passes:
+            break
+        if not chosen:
+            return asked[0], False
+        if status is None and at.service in damaged and chosen[-1].service not in damaged:
+            break
         at = chosen[-1]
-    return at
-
-
-def _own_status_is_gateway(node: Node) -> bool:
-    status = status_of(node.links[-1])
-    return status in (502, 504)
+    return at.service, True

@@ -1,13 +1,13 @@
 """How far apart two clocks are, from calls between them. Pure.
 
 A callee begins after its caller began, and ends before its caller ended. Each call so bounds the
-difference of the two clocks from both sides, and the tightest bounds of all calls hold
-(F. Cristian, Probabilistic clock synchronization, Distributed Computing 3, 1989; bounds over many
-messages: A. Duda et al., Estimating global time in distributed systems, ICDCS 1987). Within the hour that a
-chain lasts, drift is below what its records can show: a constant is estimated.
+difference of the two clocks from both sides, and the tightest bounds of all calls hold. Sources:
+F. Cristian, Probabilistic clock synchronization, Distributed Computing 3 (1989); for bounds over
+many messages A. Duda et al., Estimating global time in distributed systems, ICDCS 1987. Within
+the hour that a chain lasts, drift is below what its records can show: a constant is estimated.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,14 +16,13 @@ from app.correlate.facts import is_end
 from app.correlate.model import Skew
 
 Clock = tuple[str, str | None]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS: Final = 1_000_000
 
 
 def microseconds(moment: datetime) -> int:
     """Since the epoch; a time without a zone counts as UTC."""
-    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
-    return (since.days * 86_400 + since.seconds) * _MICROSECONDS + since.microseconds
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(aware.timestamp() * _MICROSECONDS)
 
 
 class Bounds:
@@ -57,10 +56,13 @@ class Bounds:
         return 0
 
 
-def clock_offsets(nodes: Iterable[Node]) -> tuple[dict[Clock, int], tuple[Skew, ...]]:
+def clock_offsets(
+    nodes: Iterable[Node], times: Mapping[int, int]
+) -> tuple[dict[Clock, int], tuple[Skew, ...]]:
     """What to take off each clock's times, and the clocks that cannot be right.
 
-    Callers stand before their callees in `nodes`; clocks that are right have no offset.
+    Callers stand before their callees in `nodes`; `times` are the stamps of their records, by
+    `id`, in microseconds. Clocks that are right have no offset.
     """
     bounds: dict[tuple[Clock, Clock], Bounds] = {}
     for node in nodes:
@@ -70,8 +72,8 @@ def clock_offsets(nodes: Iterable[Node]) -> tuple[dict[Clock, int], tuple[Skew, 
         low = None
         last = caller.links[-1]
         if last.signature_id is not None or is_end(last):
-            low = microseconds(node.links[-1].occurred_at) - microseconds(last.occurred_at)
-        high = microseconds(node.first) - microseconds(caller.first)
+            low = times[id(node.links[-1])] - times[id(last)]
+        high = times[id(node.links[0])] - times[id(caller.links[0])]
         bounds.setdefault((caller.clock, node.clock), Bounds()).narrow(low, high)
     offsets: dict[Clock, int] = {}
     skews = []
