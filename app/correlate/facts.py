@@ -94,6 +94,10 @@ _HANDLED: Final = re.compile(
 )
 
 
+_INSIDE: Final = frozenset({"svc", "local", "internal", "consul", "lan", "home", "localdomain"})
+"""Last labels of names that no public DNS knows: Kubernetes, mDNS, RFC 9476, Consul, Docker."""
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -290,10 +294,16 @@ def _named_stranger(text: str) -> str:
     for found in reversed(list(_NAMED.finditer(text))):
         name = found[found.lastgroup] if found.lastgroup else ""
         if found.lastgroup == "url":
-            name = _first_label(name)
+            # Somebody else's host sends no records; or it is where a library explains its errors.
+            name = _first_label(name) if _is_inside(name) else ""
         if _may_be_service(name):
             return name
     return ""
+
+
+def _is_inside(host: str) -> bool:
+    """Whether a host name is one of a private network."""
+    return "." not in host or host.rpartition(".")[2].lower() in _INSIDE
 
 
 def _may_be_service(name: str) -> bool:
