@@ -34,6 +34,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     place: int
     """Of the moment where it shows."""
+    explains_errors: bool
+    """False for slowness: what fails for any reason is often slow as well."""
 
 
 class _Need(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,7 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True):
     known_issue_id: str
     title: str
     line: int
+    explains_errors: bool
     holds: ChainPredicate
     due: Callable[[Sequence[Moment], datetime], datetime | None]
     needs: tuple[_Need, ...]
@@ -63,6 +66,7 @@ class Watch:
                 known_issue_id=issue.known_issue_id,
                 title=issue.title,
                 line=issue.rules_line or issue.provenance.first_line,
+                explains_errors=not rule.slower_than,
                 holds=compile_chain_rule(rule),
                 due=compile_due(rule),
                 needs=tuple(_needs(rule)),
@@ -92,14 +96,17 @@ class Watch:
         """What holds for a chain now, one finding an entry; moments stand in causal order."""
         found: dict[str, Finding] = {}
         for rule in self._rules:
-            held = None if rule.known_issue_id in found else rule.holds(moments, now)
-            if held:
+            before = found.get(rule.known_issue_id)
+            if before and before.explains_errors >= rule.explains_errors:
+                continue
+            if held := rule.holds(moments, now):
                 placed = (msgspec.structs.replace(e, line=rule.line) for e in held.evidence)
                 found[rule.known_issue_id] = Finding(
                     known_issue_id=rule.known_issue_id,
                     title=rule.title,
                     evidence=tuple(placed),
                     place=held.place,
+                    explains_errors=rule.explains_errors,
                 )
         return tuple(found.values())
 

@@ -63,7 +63,9 @@ def rows_of(correlation_id: str, chain: Chain, found: Sequence[Found]) -> list[C
         "correlation_id": correlation_id,
         "services": chain.services,
         "records": len(chain.links),
-        "findings": tuple(one.known_issue_id for one in found),
+        "findings": tuple(
+            one.known_issue_id for one in found if one.explains_errors or not chain.roots
+        ),
         "environments": _distinct(link.environment for link in chain.links),
         "releases": _distinct(link.release for link in chain.links),
         "incomplete": chain.evidence_incomplete,

@@ -27,6 +27,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     link: Link
     """The record where it shows."""
+    explains_errors: bool
 
     @property
     def signature_id(self) -> str:
@@ -55,6 +56,7 @@ def look(links: Sequence[Link], watch: Watch, *, now: datetime) -> Look:
             title=finding.title,
             evidence=finding.evidence,
             link=concerned[finding.place],
+            explains_errors=finding.explains_errors,
         )
         for finding in watch.findings(moments, now)
     )

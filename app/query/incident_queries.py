@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Select, any_, case, cast, func, literal, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalogue.matcher import QUOTED_SCORE
 from app.catalogue.model import Tier
 from app.catalogue.tables import known_issues, matches
 from app.incidents.tables import (
@@ -63,8 +64,9 @@ _title = (
     .limit(1)
     .scalar_subquery()
 )
-_exact = cast(Tier.EXACT, matches.c.tier.type)
-_tier = func.coalesce(matches.c.tier, case((_finding.c.known_issue_id.is_not(None), _exact)))
+# The rule holds for the chain; that it explains the error in it is likely, not certain.
+_probable = cast(Tier.PROBABLE, matches.c.tier.type)
+_tier = func.coalesce(matches.c.tier, case((_finding.c.known_issue_id.is_not(None), _probable)))
 
 _ROOTS = text("""
     SELECT signature_id, title, culprit,
@@ -166,7 +168,8 @@ async def findings_of_incident(session: AsyncSession, incident_id: UUID) -> list
     rows = await session.execute(_FINDINGS, {"incident_id": incident_id})
     return [
         FindingView(
-            chains=row["chains"], match=match_view({**row, "tier": Tier.EXACT, "score": 1.0})
+            chains=row["chains"],
+            match=match_view({**row, "tier": Tier.PROBABLE, "score": QUOTED_SCORE}),
         )
         for row in rows.mappings()
     ]

@@ -57,13 +57,13 @@ async def test_a_chain_rule_explains_an_incident_whose_root_nobody_knows(
     (listed,) = (await client.get("/api/incidents")).json()["incidents"]
 
     assert incident["match"]["known_issue_id"] == KNOWN
-    assert (incident["match"]["tier"], incident["match"]["fix"] != "") == ("exact", True)
+    assert (incident["match"]["tier"], incident["match"]["fix"] != "") == ("probable", True)
     assert incident["match"]["source"]["document"].endswith(".md")
     assert incident["match"]["evidence"][0]["quote"] == "slow"
     findings = [(one["match"]["known_issue_id"], one["chains"]) for one in incident["findings"]]
     assert findings == [(KNOWN, 2), ("alembic-never-awaited", 1)]
     for view in (incident, listed):
-        assert (view["known"], view["known_issue_id"], view["tier"]) == (True, KNOWN, "exact")
+        assert (view["known"], view["known_issue_id"], view["tier"]) == (True, KNOWN, "probable")
         assert view["known_issue_title"] == incident["match"]["title"]
 
 
