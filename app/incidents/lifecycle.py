@@ -241,7 +241,7 @@ def _refuse(standing: Standing, *statuses: IncidentStatus) -> None:
     refuse_merged(standing)
     if standing.status in statuses:
         raise ImpossibleChange(
-            f"This incident is {standing.status.value}; that change does not begin there."
+            f"This incident is {standing.status.value}; it cannot be changed this way from there."
         )
 
 
