@@ -22,7 +22,9 @@ from app.correlation import CorrelationMiddleware
 from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
 from app.incidents.handlers import router as incidents_router
+from app.normalise.record import LogRecord
 from app.problems import problem_details
+from app.query.chain_handlers import router as chain_router
 from app.query.handlers import router as query_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
@@ -43,13 +45,15 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
     """The ASGI application. `settings.database_url` must name a server; nothing is opened yet."""
     database = Database(settings.database_url, settings)
     catalogue = LiveCatalogue()
+    watch = partial(_watched, catalogue)
     spool = Spool(settings.spool_directory, max_bytes=settings.spool_max_bytes)
     outage = Outage(
         database,
         spool if settings.spool_max_bytes else None,
         patience=settings.spool_after_seconds,
+        watch=watch,
     )
-    committer = Committer(database, outage)
+    committer = Committer(database, outage, watch)
     admission = Admission(capacity=settings.max_bytes_in_flight)
     digest = Digest(
         database, catalogue, settings, records_written=lambda: committer.records_written
@@ -122,12 +126,18 @@ def _measured_router() -> Router:
         route_handlers=[
             health_router,
             catalogue_router,
+            chain_router,
             incidents_router,
             query_router,
             PrometheusController,
         ],
         middleware=[CorrelationMiddleware(), measure.middleware],
     )
+
+
+def _watched(catalogue: LiveCatalogue, records: list[LogRecord]) -> set[str]:
+    """By the catalogue of this moment."""
+    return catalogue.matcher.watch.chains_of(records)
 
 
 async def _watch(settings: Settings) -> None:

@@ -54,6 +54,13 @@ MATCHES = Counter(
 )
 INCIDENTS_OPENED = Counter("prodsentinel_incidents_opened", "Incidents opened.")
 INCIDENTS_OPEN = Gauge("prodsentinel_incidents_open", "Incidents not resolved.")
+INCIDENTS_REGRESSED = Counter(
+    "prodsentinel_incidents_regressed", "Incidents that came back after they were resolved."
+)
+RECORDS_MISSING = Counter(
+    "prodsentinel_records_missing",
+    "Log records that their sender numbered and that had not come half a minute later.",
+)
 CHAINS_DIGESTED = Counter("prodsentinel_chains_digested", "Failing chains digested.")
 DIGEST_FAILURES = Counter("prodsentinel_digest_failures", "Rounds of the digest that failed.")
 CANARY_RECORDS = Counter(

@@ -18,4 +18,7 @@ answer 502. None of this needs a database: both database faults are raised befor
 
 Start them with `python -m fake_services gateway|payment|inventory`, and let
 `python -m fake_services traffic` send orders.
+
+`python -m fake_services scenario list` names the known issues that services of their own can make
+happen; see `fake_services.scenarios`.
 """

@@ -1,4 +1,4 @@
-"""`python -m fake_services gateway|payment|inventory|traffic`."""
+"""`python -m fake_services gateway|payment|inventory|traffic|scenario`."""
 
 import asyncio
 import importlib
@@ -92,6 +92,19 @@ def traffic(gateway_url: str, rate: float, seconds: float | None) -> None:
     except WrongSetting as error:
         raise click.UsageError(str(error)) from error
     asyncio.run(stream(address, rate=rate, seconds=seconds))
+
+
+@main.command()
+@click.argument("name", metavar="NAME|all|list")
+@click.option("--url", help="Where ProdSentinel is; PRODSENTINEL_URL, else http://127.0.0.1:8000.")
+@click.option("--database-url", default="", help="A PostgreSQL to use (default: an embedded one).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def scenario(name: str, url: str | None, database_url: str, *, as_json: bool) -> None:
+    """Make known issues happen for real: one, all of them, or only list them."""
+    address = url or os.environ.get("PRODSENTINEL_URL", "http://127.0.0.1:8000")
+    # Late, like the services: what all the scenarios import takes two seconds.
+    command = importlib.import_module("fake_services.scenarios.command")
+    sys.exit(command.run(name, address, database_url, as_json=as_json))
 
 
 if __name__ == "__main__":

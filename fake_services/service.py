@@ -1,7 +1,7 @@
 """What the three services have in common: correlation, telemetry, calling on, failing."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -42,12 +42,15 @@ class Downstream:
         if self._client is not None:
             await self._client.aclose()
 
-    async def post(self, url: str) -> dict[str, Any]:
+    async def post(
+        self, url: str, *, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """The JSON object answered; raises `httpx.HTTPError` when there is none."""
         if self._client is None:
             raise httpx.TransportError(f"not started, cannot call {url}")
         span = current_span.get()
-        answer = await self._client.post(url, headers=span.headers() if span else {})
+        sent = {**(span.headers() if span else {}), **(headers or {})}
+        answer = await self._client.post(url, headers=sent, json=json)
         answer.raise_for_status()
         return msgspec.json.decode(answer.content, type=dict[str, Any])
 
@@ -106,9 +109,15 @@ class Correlate(ASGIMiddleware):
         )
 
 
-def build_service(settings: Settings, routes: Sequence[HTTPRouteHandler]) -> Litestar:
+def build_service(
+    settings: Settings,
+    routes: Sequence[HTTPRouteHandler],
+    *,
+    telemetry: Telemetry | None = None,
+) -> Litestar:
     """The ASGI application of one service; nothing opens before it starts."""
-    context = Context(settings=settings, telemetry=Telemetry(settings), downstream=Downstream())
+    telemetry = telemetry or Telemetry(settings)
+    context = Context(settings=settings, telemetry=telemetry, downstream=Downstream())
     return Litestar(
         route_handlers=[health, *routes],
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},

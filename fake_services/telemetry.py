@@ -6,6 +6,7 @@ import os
 import secrets
 import traceback
 import uuid
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from fake_services.spans import current_span
 
 MOST_IN_FLIGHT: Final = 64
 ACCEPTED: Final = 202
+REMEMBERED_ERRORS: Final = 20
 
 log = structlog.get_logger()
 
@@ -58,6 +60,8 @@ class Telemetry:
 
     def __init__(self, settings: Settings) -> None:
         self.lost = 0
+        self.errors: deque[str] = deque(maxlen=REMEMBERED_ERRORS)
+        """The latest errors told of, with their stacks; whether they arrived or not."""
         self._settings = settings
         self._instance = f"{settings.service}-{os.getpid()}-{secrets.token_hex(4)}"
         self._sequence = itertools.count(1)
@@ -77,18 +81,33 @@ class Telemetry:
 
     async def stop(self) -> None:
         """Let sends under way end, which takes at most the timeout, then close."""
-        if self._sends:
-            await asyncio.wait(self._sends, timeout=self._settings.telemetry_timeout + 0.5)
+        await self.flush()
         if self._client is not None:
             await self._client.aclose()
+
+    async def flush(self) -> None:
+        """Wait until sends under way have ended; not longer than one may take."""
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=self._settings.telemetry_timeout + 0.5)
 
     def info(self, message: str, **attributes: str | float) -> None:
         """Report that something went as it should."""
         self._send(self._record("INFO", message, None, attributes))
 
-    def error(self, message: str, error: BaseException, **attributes: str | float) -> None:
-        """Report `error`, with the traceback that Python holds for it."""
-        self._send(self._record("ERROR", message, _report(error), attributes))
+    def warning(self, message: str, **attributes: str | float) -> None:
+        """Report what went on nevertheless."""
+        self._send(self._record("WARNING", message, None, attributes))
+
+    def error(
+        self, message: str, error: BaseException | None = None, **attributes: str | float
+    ) -> None:
+        """Report `error`, with the traceback that Python holds for it.
+
+        Without one the message says it all, as the output of a process that failed does.
+        """
+        told = _report(error) if error else None
+        self.errors.append(f"{message}\n{told.stacktrace if told else ''}")
+        self._send(self._record("ERROR", message, told, attributes))
 
     def _record(
         self,

@@ -26,12 +26,38 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """Its message with everything that varies masked."""
 
 
-ChainPredicate = Callable[[Sequence[Moment], datetime], tuple[Evidence, ...] | None]
-"""Evidence when the rule holds for the chain as it stands now; moments stand in causal order."""
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that holds for a chain."""
+
+    evidence: tuple[Evidence, ...]
+    place: int
+    """Of the moment where it shows."""
+
+
+ChainPredicate = Callable[[Sequence[Moment], datetime], Held | None]
+"""Whether the rule holds for the chain as it stands now; moments stand in causal order."""
 
 
 def compile_chain_rule(rule: ChainRule) -> ChainPredicate:
     """Raises `BrokenRule` unless exactly one kind of rule is given, and given whole."""
+    return _KINDS[_kind(rule)](rule)
+
+
+def compile_due(rule: ChainRule) -> Callable[[Sequence[Moment], datetime], datetime | None]:
+    """When a chain must be looked at again, because what is not there yet may still come."""
+    if rule.without is None:
+        return lambda _moments, _now: None
+    unanswered = _unanswered(rule)
+    within = _span(rule.within)
+
+    def due(moments: Sequence[Moment], now: datetime) -> datetime | None:
+        times = (moments[place].at + within for place in unanswered(moments))
+        return min((time for time in times if time > now), default=None)
+
+    return due
+
+
+def _kind(rule: ChainRule) -> str:
     kinds = {
         "then": rule.then is not None,
         "without": rule.without is not None,
@@ -42,7 +68,7 @@ def compile_chain_rule(rule: ChainRule) -> ChainPredicate:
     given = [name for name, there in kinds.items() if there]
     if len(given) != 1:
         raise BrokenRule(f"a chain rule has exactly one of {', '.join(kinds)}; this has {given}")
-    return _KINDS[given[0]](rule)
+    return given[0]
 
 
 def milliseconds(text: str) -> float:
@@ -69,50 +95,79 @@ def _then(rule: ChainRule) -> ChainPredicate:
     first, then = _required(rule.first, "first"), _required(rule.then, "then")
     within = _span(rule.within)
 
-    def holds(moments: Sequence[Moment], _now: datetime) -> tuple[Evidence, ...] | None:
-        for n, start in enumerate(moments):
-            if first(start.subject) is None:
-                continue
-            for later in moments[n + 1 :]:
-                if later.at - start.at <= within and then(later.subject) is not None:
-                    return _evidence("first", start), _evidence("then", later)
+    def holds(moments: Sequence[Moment], _now: datetime) -> Held | None:
+        newest: int | None = None
+        for place, moment in enumerate(moments):
+            if newest is not None and then(moment.subject) is not None:
+                # When the newest start is too far away, so are those before it.
+                start = moments[newest]
+                if moment.at - start.at <= within:
+                    evidence = (_evidence("first", start), _evidence("then", moment))
+                    return Held(evidence=evidence, place=newest)
+            if first(moment.subject) is not None:
+                newest = place
         return None
 
     return holds
 
 
 def _without(rule: ChainRule) -> ChainPredicate:
-    first, without = _required(rule.first, "first"), _required(rule.without, "without")
+    unanswered = _unanswered(rule)
     within = _span(rule.within)
 
-    def holds(moments: Sequence[Moment], now: datetime) -> tuple[Evidence, ...] | None:
-        for n, start in enumerate(moments):
+    def holds(moments: Sequence[Moment], now: datetime) -> Held | None:
+        for place in unanswered(moments):
             # What may still come is not yet missing.
-            if first(start.subject) is None or now - start.at < within:
-                continue
-            answers = (m for m in moments[n + 1 :] if m.at - start.at <= within)
-            if all(without(answer.subject) is None for answer in answers):
+            if now - moments[place].at >= within:
                 quote = f"nothing within {rule.within}"
-                return _evidence("first", start), Evidence(clause="without", quote=quote)
+                evidence = (
+                    _evidence("first", moments[place]),
+                    Evidence(clause="without", quote=quote),
+                )
+                return Held(evidence=evidence, place=place)
         return None
 
     return holds
+
+
+def _unanswered(rule: ChainRule) -> Callable[[Sequence[Moment]], Iterator[int]]:
+    first, without = _required(rule.first, "first"), _required(rule.without, "without")
+    within = _span(rule.within)
+
+    def find(moments: Sequence[Moment]) -> Iterator[int]:
+        # From the end: the answers after each start are then known, each asked for once.
+        answers: list[datetime] = []
+        open_places = []
+        for place in range(len(moments) - 1, -1, -1):
+            moment = moments[place]
+            if first(moment.subject) is not None and not _any_before(answers, moment.at + within):
+                open_places.append(place)
+            if without(moment.subject) is not None:
+                answers.append(moment.at)
+        yield from reversed(open_places)
+
+    return find
+
+
+def _any_before(times: list[datetime], limit: datetime) -> bool:
+    """The times were met from the end: the last of the list is the nearest."""
+    return bool(times) and times[-1] <= limit
 
 
 def _same(rule: ChainRule) -> ChainPredicate:
     among = compile_clause(rule.of) if rule.of else None
     least = rule.times or _DUPLICATE
 
-    def holds(moments: Sequence[Moment], _now: datetime) -> tuple[Evidence, ...] | None:
-        groups: dict[str, list[Moment]] = {}
-        for moment in _among(moments, among):
+    def holds(moments: Sequence[Moment], _now: datetime) -> Held | None:
+        groups: dict[str, list[int]] = {}
+        for place, moment in _among(moments, among):
             value = moment.masked if rule.same == "message" else _value(moment, rule.same)
             if value:
-                groups.setdefault(value, []).append(moment)
+                groups.setdefault(value, []).append(place)
         for value, group in groups.items():
             if len(group) >= least:
                 quote = f"{len(group)} times: {value}"[:MAX_QUOTE]
-                return (Evidence(clause=f"same: {rule.same}", quote=quote),)
+                return _held(f"same: {rule.same}", quote, group[-1])
         return None
 
     return holds
@@ -121,15 +176,15 @@ def _same(rule: ChainRule) -> ChainPredicate:
 def _backwards(rule: ChainRule) -> ChainPredicate:
     among = compile_clause(rule.of) if rule.of else None
 
-    def holds(moments: Sequence[Moment], _now: datetime) -> tuple[Evidence, ...] | None:
+    def holds(moments: Sequence[Moment], _now: datetime) -> Held | None:
         latest: datetime | None = None
-        for moment in _among(moments, among):
+        for place, moment in _among(moments, among):
             parsed = parse_time(moment.subject.attributes.get(rule.backwards))
             if parsed is None:
                 continue
             if latest and parsed[0] < latest:
                 quote = f"{parsed[0].isoformat()} after {latest.isoformat()}"
-                return (Evidence(clause=f"backwards: {rule.backwards}", quote=quote),)
+                return _held(f"backwards: {rule.backwards}", quote, place)
             latest = parsed[0]
         return None
 
@@ -140,27 +195,33 @@ def _slower(rule: ChainRule) -> ChainPredicate:
     among = compile_clause(rule.of) if rule.of else None
     limit = milliseconds(rule.slower_than)
 
-    def holds(moments: Sequence[Moment], _now: datetime) -> tuple[Evidence, ...] | None:
+    def holds(moments: Sequence[Moment], _now: datetime) -> Held | None:
         found = list(_among(moments, among))
-        slowest = max(_durations(found, rule.duration), default=0.0)
+        slowest, place = max(_durations(found, rule.duration), default=(0.0, 0))
         if slowest <= limit:
             return None
-        return (Evidence(clause=f"slower_than: {rule.slower_than}", quote=f"{slowest:.0f} ms"),)
+        return _held(f"slower_than: {rule.slower_than}", f"{slowest:.0f} ms", place)
 
     return holds
 
 
-def _durations(moments: Sequence[Moment], attribute: str) -> Iterator[float]:
-    if not attribute and moments:
-        yield (moments[-1].at - moments[0].at).total_seconds() * 1000
-    for moment in moments:
-        found = _DURATION(_value(moment, attribute))
-        if attribute and found:
-            yield float(found[1]) * _UNIT_MS[found[2] or "ms"]
+def _durations(found: Sequence[tuple[int, Moment]], attribute: str) -> Iterator[tuple[float, int]]:
+    """Milliseconds, and the place of the moment that says so."""
+    if not attribute and found:
+        (_, first), (place, last) = found[0], found[-1]
+        yield (last.at - first.at).total_seconds() * 1000, place
+    for place, moment in found:
+        given = _DURATION(_value(moment, attribute))
+        if attribute and given:
+            yield float(given[1]) * _UNIT_MS[given[2] or "ms"], place
 
 
-def _among(moments: Sequence[Moment], among: Predicate | None) -> Iterator[Moment]:
-    return (m for m in moments if among is None or among(m.subject) is not None)
+def _among(moments: Sequence[Moment], among: Predicate | None) -> Iterator[tuple[int, Moment]]:
+    return (
+        (place, moment)
+        for place, moment in enumerate(moments)
+        if among is None or among(moment.subject) is not None
+    )
 
 
 def _value(moment: Moment, attribute: str) -> str:
@@ -170,6 +231,10 @@ def _value(moment: Moment, attribute: str) -> str:
 
 def _evidence(name: str, moment: Moment) -> Evidence:
     return Evidence(clause=name, quote=moment.subject.text[:MAX_QUOTE])
+
+
+def _held(clause: str, quote: str, place: int) -> Held:
+    return Held(evidence=(Evidence(clause=clause, quote=quote),), place=place)
 
 
 _KINDS: Final[dict[str, Callable[[ChainRule], ChainPredicate]]] = {

@@ -24,6 +24,7 @@ from app.catalogue.model import Evidence, KnownIssue, Match, Tier
 from app.catalogue.quotes import compile_phrase
 from app.catalogue.rules import Predicate, Subject, compile_clause
 from app.catalogue.suggestions import Suggestions
+from app.catalogue.watch import Watch
 from app.normalise.record import Frame, ReportedException
 from app.signatures.model import ErrorReport
 from app.signatures.reading import read_error
@@ -86,6 +87,11 @@ class Matcher:
         if n not in self._compiled:
             self._compiled[n] = self._candidates[n].compile()
         return self._compiled[n]
+
+    @cached_property
+    def watch(self) -> Watch:
+        """The chain rules of the same entries."""
+        return Watch(self.issues.values())
 
     @cached_property
     def _suggestions(self) -> Suggestions:

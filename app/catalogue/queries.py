@@ -296,7 +296,7 @@ async def samples_after(
     query = (
         select(signatures.c.signature_id, signatures.c.sample, matches.c.known_issue_id)
         .outerjoin(matches, matches.c.signature_id == signatures.c.signature_id)
-        .where(signatures.c.signature_id > signature_id)
+        .where(signatures.c.signature_id > signature_id, signatures.c.version != "chain")
         .order_by(signatures.c.signature_id)
         .limit(limit)
     )
@@ -347,6 +347,8 @@ async def unmatched_signatures(
             matches.c.known_issue_id,
         )
         .outerjoin(matches, matches.c.signature_id == signatures.c.signature_id)
+        # Those of chain rules are matched by the rules that they stand for.
+        .where(signatures.c.version != "chain")
         .where(or_(matches.c.signature_id.is_(None), matches.c.catalogue_hash != catalogue_hash))
         .order_by(signatures.c.signature_id)
         .limit(limit)

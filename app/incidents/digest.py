@@ -1,28 +1,32 @@
 """The background stage: settled chains -> root cause -> match -> incident.
 
 Its work stands in the database (`chain_marks`) and is taken in the transaction that does it, so
-a crash loses nothing. One replica digests at a time; when it dies, the next one goes on.
+a crash loses nothing. Replicas share it: each goes past the chains that another one has.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from itertools import groupby
-from typing import Any, Final
-from uuid import UUID
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import metrics
 from app.catalogue.live import LiveCatalogue, compile_matcher
 from app.catalogue.matcher import Matcher
-from app.catalogue.matching import Shortcut, Tally, match_signatures
-from app.correlate.chain import Chain, Link, correlate
-from app.correlate.queries import links_of, settled_chains, take_marks
+from app.catalogue.matching import Shortcut, match_signatures
+from app.correlate.queries import (
+    claim_chain,
+    claim_settled,
+    fold_sequences,
+    take_marks,
+    untold_gaps,
+)
 from app.database import Database, DatabaseUnavailable
 from app.incidents import queries
+from app.incidents.rounds import Round, digest_chains
+from app.incidents.tables import EventKind
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -30,34 +34,11 @@ log = structlog.get_logger(__name__)
 CHAINS_A_ROUND: Final = 500
 GAUGE_SECONDS: Final = 5.0
 REFRESH_SECONDS: Final = 1.0
+GAP_GRACE_SECONDS: Final = 30.0
+"""So long numbered records may be on their way before anybody is told that they are missing."""
 LONGEST_REST_SECONDS: Final = 1.0
 BUSY_RECORDS_A_SECOND: Final = 5_000
 REST_WHILE_BUSY: Final = 5
-
-
-class Digested(msgspec.Struct, frozen=True, kw_only=True):
-    """A chain and its root."""
-
-    correlation_id: str
-    chain: Chain
-    root: Link
-
-    @property
-    def signature_id(self) -> str:
-        return self.root.signature_id or ""
-
-    @property
-    def records(self) -> int:
-        return len(self.chain.links)
-
-
-class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """What one transaction of the digest did; told to metrics and log once it is committed."""
-
-    chains: int = 0
-    opened: tuple[tuple[UUID, str], ...] = ()
-    """Incident and root signature."""
-    matched: Tally = Tally()
 
 
 async def digest_round(database: Database, matcher: Matcher, settings: Settings) -> int:
@@ -66,20 +47,33 @@ async def digest_round(database: Database, matcher: Matcher, settings: Settings)
     One chain that cannot be digested must not hold up the others: when a round fails, its
     chains go one by one, and those that fail are set aside until a further record marks them.
     """
+    names: list[str] = []
     try:
-        return await _digest(database, matcher, settings)
+        async with database.session() as session:
+            names = await claim_settled(
+                session, quiet_seconds=settings.quiet_seconds, limit=CHAINS_A_ROUND
+            )
+            if not names:
+                return 0
+            done = await digest_chains(session, matcher, names, most=settings.max_chain_records)
     except DatabaseUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the next lines find whose it is
+    except Exception as error:
+        if not names:
+            raise
         log.warning("digest_goes_one_by_one", reason=repr(error))
+        return await _one_by_one(database, matcher, settings, names)
+    _tell(done)
+    return len(names)
+
+
+async def _one_by_one(
+    database: Database, matcher: Matcher, settings: Settings, names: list[str]
+) -> int:
     done = 0
-    async with database.session() as session:
-        names = await settled_chains(
-            session, quiet_seconds=settings.quiet_seconds, limit=CHAINS_A_ROUND
-        )
     for name in names:
         try:
-            done += await _digest(database, matcher, settings, only=name)
+            done += await digest_now(database, matcher, settings, name)
         except DatabaseUnavailable:
             raise
         except Exception:
@@ -90,126 +84,49 @@ async def digest_round(database: Database, matcher: Matcher, settings: Settings)
     return done
 
 
-async def _digest(
-    database: Database, matcher: Matcher, settings: Settings, *, only: str | None = None
-) -> int:
+async def digest_now(database: Database, matcher: Matcher, settings: Settings, name: str) -> bool:
+    """Digest a chain that waits, settled or not; False when it does not, or another one has it."""
     async with database.session() as session:
-        names = await settled_chains(
-            session, quiet_seconds=settings.quiet_seconds, limit=CHAINS_A_ROUND
-        )
-        if only is not None:
-            names = [name for name in names if name == only]
-        if not names:
-            return 0
-        done = await _digest_chains(session, matcher, names, most=settings.max_chain_records)
+        if not await claim_chain(session, name):
+            return False
+        done = await digest_chains(session, matcher, [name], most=settings.max_chain_records)
     _tell(done)
-    return len(names)
+    return True
 
 
-async def _digest_chains(
-    session: AsyncSession, matcher: Matcher, names: list[str], *, most: int
-) -> Round:
-    await take_marks(session, names)
-    digested = [item async for item in _correlated(await links_of(session, names, most=most))]
-    opened = await _extend_incidents(session, digested)
-    seen = {name for item in digested for name in (item.signature_id, *item.chain.symptoms)}
-    matched = await match_signatures(session, matcher, among=seen)
-    return Round(chains=len(digested), opened=opened, matched=matched)
+async def settle(database: Database, matcher: Matcher, settings: Settings, name: str) -> None:
+    """Digest a chain because somebody asks for it; one that cannot be stays as it is."""
+    try:
+        await digest_now(database, matcher, settings, name)
+    except DatabaseUnavailable:
+        raise
+    except Exception:
+        metrics.DIGEST_FAILURES.inc()
+        log.exception("chain_not_settled", chain=name)
 
 
-async def _correlated(links: dict[str, list[Link]]) -> Any:
-    for name, records in links.items():
-        await asyncio.sleep(0)  # a round of long chains must not hold up the requests
-        chain = correlate(records)
-        if chain.root:
-            yield Digested(correlation_id=name, chain=chain, root=chain.root)
+async def follow_senders(database: Database, *, grace_seconds: float = GAP_GRACE_SECONDS) -> None:
+    """Put together what senders numbered, and tell of what has been missing for too long."""
+    async with database.session() as session:
+        await fold_sequences(session)
+    async with database.session() as session:
+        gaps = await untold_gaps(session, grace_seconds=grace_seconds)
+        for gap in gaps:
+            await queries.add_event(session, EventKind.GAP, msgspec.to_builtins(gap))
+    for gap in gaps:
+        metrics.RECORDS_MISSING.inc(gap.records)
+        log.warning("records_missing", service=gap.service, records=gap.records)
 
 
 def _tell(done: Round) -> None:
     metrics.CHAINS_DIGESTED.inc(done.chains)
     metrics.INCIDENTS_OPENED.inc(len(done.opened))
+    metrics.INCIDENTS_REGRESSED.inc(len(done.regressed))
     done.matched.tell()
     for incident_id, signature_id in done.opened:
         log.info("incident_opened", incident_id=str(incident_id), signature=signature_id)
-
-
-async def _extend_incidents(
-    session: AsyncSession, digested: list[Digested]
-) -> tuple[tuple[UUID, str], ...]:
-    if not digested:
-        return ()
-    before = await queries.digested_before(session, [item.correlation_id for item in digested])
-    homes: dict[str, UUID] = {}
-    fresh: list[Digested] = []
-    for item in digested:
-        known = before.get(item.correlation_id)
-        first_left = item.chain.links[0].occurred_at
-        if known and first_left > known.last_at:
-            known = None  # all that it was made from is gone: these records tell something new
-        elif known and first_left > known.first_at:
-            continue  # what is left of a chain must not change what the whole of it told
-        if known and known.root_signature_id == item.signature_id:
-            homes[item.correlation_id] = known.incident_id
-            await queries.extend_incident(session, known.incident_id, _late(item, known))
-            continue
-        if known:
-            await queries.leave_incident(session, known.incident_id, records=known.records)
-        fresh.append(item)
-    opened = []
-    fresh.sort(key=lambda item: item.signature_id)
-    for signature_id, group in groupby(fresh, key=lambda item: item.signature_id):
-        chains = list(group)
-        incident_id, is_new = await queries.extend_open_incident(
-            session, signature_id, _contribution(chains)
-        )
-        homes |= {item.correlation_id: incident_id for item in chains}
-        opened += [(incident_id, signature_id)] if is_new else []
-    if rows := [
-        _chain_row(item, homes[item.correlation_id])
-        for item in digested
-        if item.correlation_id in homes
-    ]:
-        await queries.save_digested(session, rows)
-    return tuple(opened)
-
-
-def _contribution(chains: list[Digested]) -> dict[str, Any]:
-    """What these chains add to an incident."""
-    return {
-        "services": _distinct(name for item in chains for name in item.chain.services),
-        "environments": _distinct(link.environment for i in chains for link in i.chain.links),
-        "releases": _distinct(link.release for i in chains for link in i.chain.links),
-        "first_seen": min(item.root.seen_at for item in chains),
-        "last_seen": max(item.root.seen_at for item in chains),
-        "chains": len(chains),
-        "records": sum(item.records for item in chains),
-    }
-
-
-def _late(item: Digested, known: Any) -> dict[str, Any]:
-    """What late records add for a chain that the incident counts already."""
-    return {**_contribution([item]), "chains": 0, "records": item.records - known.records}
-
-
-def _distinct(values: Iterable[str | None]) -> list[str]:
-    return sorted({value for value in values if value})
-
-
-def _chain_row(item: Digested, incident_id: UUID) -> dict[str, Any]:
-    links = item.chain.links
-    return {
-        "correlation_id": item.correlation_id,
-        "incident_id": incident_id,
-        "root_record_id": item.root.record_id,
-        "root_signature_id": item.signature_id,
-        "root_service": item.root.service,
-        "symptoms": list(item.chain.symptoms),
-        "services": list(item.chain.services),
-        "records": item.records,
-        "errors": sum(link.is_error for link in links),
-        "first_at": links[0].occurred_at,
-        "last_at": links[-1].occurred_at,
-    }
+    for incident_id in done.regressed:
+        log.warning("incident_regressed", incident_id=str(incident_id))
 
 
 class Digest:
@@ -268,6 +185,7 @@ class Digest:
 
     async def _round(self) -> bool:
         await self._refresh()
+        await follow_senders(self._database)
         chains = await digest_round(self._database, self._catalogue.matcher, self._settings)
         rematched = await self._rematch()
         if time.monotonic() >= self._gauge_due:

@@ -1,113 +1,359 @@
-"""Every statement of the incident room, by name."""
+"""Every statement of the digest, by name. Those of people's changes: `change_queries.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text
+import msgspec
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.incidents.tables import IncidentStatus, incidents
+from app.incidents.contribution import ChainRow, Delta
+from app.incidents.lifecycle import Standing, Transition
+from app.incidents.tables import EventKind, IncidentStatus, events, incident_chains, incidents
 from app.normalise.text import json_text
 
+_HOMES = text("""
+    SELECT root_signature_id, incident_id FROM incident_roots
+    WHERE root_signature_id = ANY(CAST(:signatures AS text[]))
+""")
+
+# Sorted: of two replicas that meet a new signature the second waits, and neither for the other.
 _OPEN = text("""
-    INSERT INTO incidents (
-        root_signature_id, services, environments, releases, first_seen, last_seen, chains, records
+    WITH opened AS (
+        INSERT INTO incident_roots (root_signature_id, incident_id)
+        SELECT root_signature_id, gen_random_uuid()
+        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row (root_signature_id text)
+        ORDER BY 1
+        ON CONFLICT DO NOTHING
+        RETURNING root_signature_id, incident_id
     )
-    VALUES (:root_signature_id, '{}', '{}', '{}', :first_seen, :last_seen, 0, 0)
-    ON CONFLICT (root_signature_id) WHERE status <> 'resolved'
-        DO UPDATE SET chains = incidents.chains
-    RETURNING incident_id, (xmax = 0) AS is_new
+    INSERT INTO incidents (
+        incident_id, root_signature_id, first_seen, last_seen, chains, records
+    )
+    SELECT incident_id, root_signature_id, first_seen, last_seen, 0, 0
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS row (root_signature_id text, first_seen timestamptz, last_seen timestamptz)
+    JOIN opened USING (root_signature_id)
+    RETURNING incident_id
 """)
 
-_EXTEND = text("""
-    UPDATE incidents SET
-        services = ARRAY(SELECT DISTINCT unnest(services || CAST(:services AS text[])) ORDER BY 1),
-        environments = ARRAY(
-            SELECT DISTINCT unnest(environments || CAST(:environments AS text[])) ORDER BY 1
-        ),
-        releases = ARRAY(SELECT DISTINCT unnest(releases || CAST(:releases AS text[])) ORDER BY 1),
-        first_seen = least(first_seen, :first_seen),
-        last_seen = greatest(last_seen, :last_seen),
-        chains = chains + :chains,
-        records = records + :records
-    WHERE incident_id = :incident_id
+# In the order of their ids, as everybody does who locks more than one.
+_LOCK = text("""
+    SELECT incident_id, status, chains, resolved_at, resolved_in_release, releases, muted_until,
+        muted_until_chains, muted_above_hourly, regressions, merged_into
+    FROM incidents
+    WHERE incident_id = ANY(CAST(:incidents AS uuid[]))
+    ORDER BY incident_id
+    FOR UPDATE
 """)
 
-_DIGESTED_BEFORE = text("""
-    SELECT correlation_id, incident_id, root_signature_id, records, first_at, last_at
+_BEFORE = text("""
+    SELECT correlation_id, root_signature_id, incident_id, root_at, records, errors,
+        errors_by_service, findings, incomplete, first_at, last_at
     FROM incident_chains
     WHERE correlation_id = ANY(CAST(:chains AS text[]))
+""").columns(errors_by_service=incident_chains.c.errors_by_service.type)
+
+_EXTEND = text("""
+    UPDATE incidents AS old SET
+        services = ARRAY(SELECT DISTINCT unnest(old.services || new.services) ORDER BY 1),
+        root_services = ARRAY(
+            SELECT DISTINCT unnest(old.root_services || new.root_services) ORDER BY 1
+        ),
+        environments = ARRAY(
+            SELECT DISTINCT unnest(old.environments || new.environments) ORDER BY 1
+        ),
+        releases = ARRAY(SELECT DISTINCT unnest(old.releases || new.releases) ORDER BY 1),
+        first_seen = least(old.first_seen, new.first_seen),
+        last_seen = greatest(old.last_seen, new.last_seen),
+        chains = old.chains + new.chains,
+        records = old.records + new.records,
+        incomplete = old.incomplete + new.incomplete
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS new (
+        incident_id uuid, services text[], root_services text[], environments text[],
+        releases text[], first_seen timestamptz, last_seen timestamptz, chains bigint,
+        records bigint, incomplete bigint
+    )
+    WHERE old.incident_id = new.incident_id
 """)
 
-_SAVE_DIGESTED = text("""
+_ADD_HOURS = text("""
+    INSERT INTO incident_hours AS old (incident_id, hour, service, chains, errors)
+    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS new (
+        incident_id uuid, hour timestamptz, service text, chains bigint, errors bigint
+    )
+    ON CONFLICT (incident_id, hour, service) DO UPDATE SET
+        chains = old.chains + excluded.chains, errors = old.errors + excluded.errors
+""")
+_ADD_FINDINGS = text("""
+    INSERT INTO incident_findings AS old (incident_id, known_issue_id, chains, evidence)
+    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS new (
+        incident_id uuid, known_issue_id text, chains bigint, evidence jsonb
+    )
+    ON CONFLICT (incident_id, known_issue_id) DO UPDATE SET
+        chains = old.chains + excluded.chains
+""")
+_DROP_EMPTY = (
+    text("""
+        DELETE FROM incident_hours
+        WHERE incident_id = ANY(CAST(:incidents AS uuid[])) AND chains <= 0
+    """),
+    text("""
+        DELETE FROM incident_findings
+        WHERE incident_id = ANY(CAST(:incidents AS uuid[])) AND chains <= 0
+    """),
+    # Nobody touched it, and its only chains turned out to say something else: it never was one.
+    text("""
+        WITH gone AS (
+            DELETE FROM incidents
+            WHERE incident_id = ANY(CAST(:incidents AS uuid[])) AND chains = 0 AND version = 1
+            RETURNING incident_id
+        ), roots AS (
+            DELETE FROM incident_roots USING gone WHERE incident_roots.incident_id = gone.incident_id
+        ), kept AS (
+            DELETE FROM incident_evidence USING gone
+            WHERE incident_evidence.incident_id = gone.incident_id
+        )
+        DELETE FROM events USING gone
+        WHERE events.incident_id = gone.incident_id AND routed_at IS NULL
+    """),  # noqa: E501
+)
+
+_SAVE_ROWS = text("""
     INSERT INTO incident_chains (
-        correlation_id, incident_id, root_record_id, root_signature_id, root_service, symptoms,
-        services, records, errors, first_at, last_at
+        incident_id, correlation_id, root_signature_id, root_record_id, root_service, root_at,
+        symptoms, services, records, errors, errors_by_service, confidence, reasons, findings,
+        environments, releases, incomplete, first_at, last_at
     )
     SELECT *
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS found (
-        correlation_id text, incident_id uuid, root_record_id uuid, root_signature_id text,
-        root_service text, symptoms text[], services text[], records int, errors int,
+        incident_id uuid, correlation_id text, root_signature_id text, root_record_id uuid,
+        root_service text, root_at timestamptz, symptoms text[], services text[], records int,
+        errors int, errors_by_service jsonb, confidence root_confidence, reasons text[],
+        findings text[], environments text[], releases text[], incomplete boolean,
         first_at timestamptz, last_at timestamptz
     )
-    ON CONFLICT (correlation_id) DO UPDATE SET
+    ON CONFLICT (correlation_id, root_signature_id) DO UPDATE SET
         incident_id = excluded.incident_id,
         root_record_id = excluded.root_record_id,
-        root_signature_id = excluded.root_signature_id,
         root_service = excluded.root_service,
+        root_at = excluded.root_at,
         symptoms = excluded.symptoms,
         services = excluded.services,
         records = excluded.records,
         errors = excluded.errors,
+        errors_by_service = excluded.errors_by_service,
+        confidence = excluded.confidence,
+        reasons = excluded.reasons,
+        findings = excluded.findings,
+        environments = excluded.environments,
+        releases = excluded.releases,
+        incomplete = excluded.incomplete,
         first_at = excluded.first_at,
         last_at = excluded.last_at,
         digested_at = now()
 """)
+_DROP_ROWS = text("""
+    DELETE FROM incident_chains AS old
+    USING unnest(CAST(:chains AS text[]), CAST(:signatures AS text[]))
+        AS gone (correlation_id, root_signature_id)
+    WHERE (old.correlation_id, old.root_signature_id)
+        = (gone.correlation_id, gone.root_signature_id)
+""")
 
-_SUBTRACT = text("""
-    UPDATE incidents SET chains = chains - 1, records = records - :records
-    WHERE incident_id = :incident_id
+_OF_THIS_HOUR = text("""
+    SELECT count(*) FROM incident_chains
+    WHERE incident_id = :incident_id AND root_at >= date_trunc('hour', now())
+""")
+
+_COUNT_FINDINGS = text("""
+    INSERT INTO signatures AS old (
+        signature_id, version, exception_type, title, message, culprit, callee, caller,
+        explanation, sample, first_seen, last_seen, records
+    )
+    SELECT signature_id, :version, '', title, title, '', '', '',
+        '{"variant": "chain-rule", "parts": []}', sample, seen_at, seen_at, records
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS new (
+        signature_id text, title text, sample jsonb, seen_at timestamptz, records bigint
+    )
+    ORDER BY signature_id
+    ON CONFLICT (signature_id) DO UPDATE SET
+        records = old.records + excluded.records,
+        first_seen = least(old.first_seen, excluded.first_seen),
+        last_seen = greatest(old.last_seen, excluded.last_seen)
+""")
+
+_TITLES = text("""
+    SELECT signature_id, title, known_issue_id FROM signatures
+    LEFT JOIN matches USING (signature_id)
+    WHERE signature_id = ANY(CAST(:signatures AS text[]))
+""")
+
+_EVIDENCE_KEPT = text("""
+    SELECT incident_id, array_agg(correlation_id) AS chains,
+        max(kept_at) > now() - interval '1 hour' AS is_recent
+    FROM incident_evidence
+    WHERE incident_id = ANY(CAST(:incidents AS uuid[]))
+    GROUP BY incident_id
+""")
+# Errors before others: a chain may be long, and what is kept of it is short.
+_KEEP_EVIDENCE = text("""
+    INSERT INTO incident_evidence (incident_id, correlation_id, records)
+    SELECT pair.incident_id, pair.correlation_id, kept.records
+    FROM jsonb_to_recordset(CAST(:pairs AS jsonb)) AS pair (incident_id uuid, correlation_id text)
+    CROSS JOIN LATERAL (
+        SELECT jsonb_agg(to_jsonb(record) ORDER BY occurred_at, record_id) AS records
+        FROM (
+            SELECT * FROM log_records WHERE correlation_id = pair.correlation_id
+            ORDER BY signature_id IS NULL, occurred_at
+            LIMIT 100
+        ) AS record
+    ) AS kept
+    WHERE kept.records IS NOT NULL
+    ON CONFLICT (correlation_id, incident_id) DO UPDATE SET records = excluded.records
+""")
+# The first three and the last three.
+_DROP_EVIDENCE = text("""
+    DELETE FROM incident_evidence AS old
+    USING (
+        SELECT incident_id, correlation_id,
+            row_number() OVER (PARTITION BY incident_id ORDER BY kept_at) AS from_first,
+            row_number() OVER (PARTITION BY incident_id ORDER BY kept_at DESC) AS from_last
+        FROM incident_evidence
+        WHERE incident_id = ANY(CAST(:incidents AS uuid[]))
+    ) AS ranked
+    WHERE (old.incident_id, old.correlation_id) = (ranked.incident_id, ranked.correlation_id)
+    AND from_first > 3 AND from_last > 3
 """)
 
 
-async def digested_before(session: AsyncSession, chains: Sequence[str]) -> dict[str, Any]:
-    """What earlier digests found of these chains, by correlation ID."""
-    rows = await session.execute(_DIGESTED_BEFORE, {"chains": list(chains)})
-    return {row.correlation_id: row for row in rows}
+async def chains_before(session: AsyncSession, chains: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What earlier digests found: correlation ID -> root signature -> row."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in await session.execute(_BEFORE, {"chains": list(chains)}):
+        found.setdefault(row.correlation_id, {})[row.root_signature_id] = row
+    return found
 
 
-async def extend_open_incident(
-    session: AsyncSession, signature_id: str, contribution: dict[str, Any]
-) -> tuple[UUID, bool]:
-    """Open an incident for a root signature or extend the one that is open; whether it is new."""
-    times = {name: contribution[name] for name in ("first_seen", "last_seen")}
-    row = (await session.execute(_OPEN, {"root_signature_id": signature_id, **times})).one()
-    await extend_incident(session, row.incident_id, contribution)
-    return row.incident_id, row.is_new
+async def homes_of(session: AsyncSession, signatures: Collection[str]) -> dict[str, UUID]:
+    """The incidents that chains of these root signatures go to."""
+    rows = await session.execute(_HOMES, {"signatures": list(signatures)})
+    return {row.root_signature_id: row.incident_id for row in rows}
 
 
-async def extend_incident(
-    session: AsyncSession, incident_id: UUID, contribution: dict[str, Any]
-) -> None:
-    await session.execute(_EXTEND, {"incident_id": incident_id, **contribution})
+async def open_incidents(session: AsyncSession, rows: Iterable[dict[str, Any]]) -> set[UUID]:
+    """Open an incident for each root signature that has none; those that are new."""
+    return set((await session.execute(_OPEN, {"rows": json_text(list(rows))})).scalars())
 
 
-async def leave_incident(session: AsyncSession, incident_id: UUID, *, records: int) -> None:
-    """Take a chain out of an incident; an untouched incident without chains never was one."""
-    await session.execute(_SUBTRACT, {"incident_id": incident_id, "records": records})
-    await session.execute(
-        delete(incidents).where(
-            incidents.c.incident_id == incident_id,
-            incidents.c.chains == 0,
-            incidents.c.status == IncidentStatus.OPEN,
+async def lock_incidents(session: AsyncSession, names: Collection[UUID]) -> dict[UUID, Standing]:
+    """Where these incidents stand; nobody else changes them until the commit."""
+    rows = await session.execute(_LOCK, {"incidents": sorted(names)})
+    return {
+        row["incident_id"]: msgspec.convert(
+            {name: row[name] for name in Standing.__struct_fields__}, Standing
         )
+        for row in rows.mappings()
+    }
+
+
+async def extend_incidents(
+    session: AsyncSession, changes: Mapping[UUID, Delta], sets: Mapping[UUID, dict[str, Any]]
+) -> None:
+    """Add to the counts, sets and times of incidents."""
+    rows = [
+        {
+            "incident_id": incident_id,
+            "chains": delta.chains,
+            "records": delta.records,
+            "incomplete": delta.incomplete,
+            **sets.get(incident_id, {}),
+        }
+        for incident_id, delta in changes.items()
+    ]
+    await session.execute(_EXTEND, {"rows": json_text(rows)})
+
+
+async def add_hours(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await session.execute(_ADD_HOURS, {"rows": json_text(rows)})
+
+
+async def add_findings(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await session.execute(_ADD_FINDINGS, {"rows": json_text(rows)})
+
+
+async def drop_empty(session: AsyncSession, names: Collection[UUID]) -> None:
+    """Remove what is left without chains of incidents that chains went away from."""
+    for statement in _DROP_EMPTY:
+        await session.execute(statement, {"incidents": sorted(names)})
+
+
+async def save_rows(session: AsyncSession, rows: Iterable[tuple[UUID, ChainRow]]) -> None:
+    """Keep what was found of these chains, in one statement."""
+    values = [{"incident_id": home, **msgspec.structs.asdict(row)} for home, row in rows]
+    if values:
+        await session.execute(_SAVE_ROWS, {"rows": json_text(values)})
+
+
+async def drop_rows(session: AsyncSession, keys: Collection[tuple[str, str]]) -> None:
+    """Forget roots that turned out to be none: correlation ID and root signature."""
+    if keys:
+        chains, names = zip(*keys, strict=True)
+        await session.execute(_DROP_ROWS, {"chains": list(chains), "signatures": list(names)})
+
+
+async def chains_this_hour(session: AsyncSession, incident_id: UUID) -> int:
+    return int((await session.execute(_OF_THIS_HOUR, {"incident_id": incident_id})).scalar_one())
+
+
+async def apply_transition(
+    session: AsyncSession, incident_id: UUID, transition: Transition
+) -> None:
+    """Change an incident; its event is for `add_event`."""
+    await session.execute(
+        update(incidents)
+        .where(incidents.c.incident_id == incident_id)
+        .values(**transition.changes, version=incidents.c.version + 1)
     )
 
 
-async def save_digested(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
-    """Keep what was found of these chains, in one statement."""
-    await session.execute(_SAVE_DIGESTED, {"rows": json_text(rows)})
+async def add_event(
+    session: AsyncSession, kind: EventKind, details: dict[str, Any], *, about: UUID | None = None
+) -> None:
+    """History, and word for whoever wants to be told."""
+    values = {"kind": kind, "incident_id": about, "details": details}
+    await session.execute(events.insert().values(values))
+
+
+async def count_findings(
+    session: AsyncSession, rows: list[dict[str, Any]], *, version: str
+) -> None:
+    """Signatures that stand for chain rules, sorted: replicas lock them in the same order."""
+    await session.execute(_COUNT_FINDINGS, {"rows": json_text(rows), "version": version})
+
+
+async def titles_of(session: AsyncSession, names: Collection[str]) -> dict[str, Any]:
+    """Title and known issue of signatures."""
+    rows = await session.execute(_TITLES, {"signatures": list(names)})
+    return {row.signature_id: row for row in rows}
+
+
+async def evidence_kept(session: AsyncSession, names: Collection[UUID]) -> dict[UUID, Any]:
+    """Of which chains a snapshot is kept, and whether one is of the last hour."""
+    rows = await session.execute(_EVIDENCE_KEPT, {"incidents": list(names)})
+    return {row.incident_id: row for row in rows}
+
+
+async def keep_evidence(session: AsyncSession, pairs: Sequence[tuple[UUID, str]]) -> None:
+    """Copy these chains as they stand now: they outlive their records."""
+    if not pairs:
+        return
+    rows = [{"incident_id": home, "correlation_id": chain} for home, chain in sorted(set(pairs))]
+    await session.execute(_KEEP_EVIDENCE, {"pairs": json_text(rows)})
+    await session.execute(_DROP_EVIDENCE, {"incidents": sorted({home for home, _ in pairs})})
 
 
 async def count_unresolved(session: AsyncSession) -> int:

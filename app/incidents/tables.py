@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
-from app.correlate.confidence import Confidence
+from app.correlate.model import Confidence
 from app.database import Token, metadata
 
 

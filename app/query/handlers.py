@@ -6,42 +6,26 @@ import msgspec
 from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.handlers import UnknownSignature
 from app.catalogue.live import LiveCatalogue
-from app.catalogue.matcher import Matcher, subject_of
-from app.catalogue.matching import best_match
-from app.catalogue.model import Match, Tier
-from app.catalogue.queries import rejected_pairs, unmatched_signatures
+from app.catalogue.matcher import subject_of
+from app.catalogue.model import Tier
 from app.database import Database
 from app.errors import NotFound
 from app.normalise.record import ReportedException
 from app.query import queries
-from app.query.assemble import assemble_chain
 from app.query.draft import draft_entry
 from app.query.incident_handlers import get_incident, list_events, list_hours, list_incidents
 from app.query.incident_queries import chains_of_signature
+from app.query.match_views import match_view
 from app.query.views import (
-    ChainView,
     Debt,
     KnownIssueSummary,
     KnownIssueView,
     MatchAnswer,
-    MatchView,
-    Source,
 )
-from app.receive.correlation import safe_token
-from app.settings import Settings
 from app.shapes import problems
-
-
-class UnknownChain(NotFound):
-    """No log record carries this correlation ID."""
-
-
-class RecordsGone(NotFound):
-    """The records of this chain are gone: they were older than what is kept."""
 
 
 class UnknownKnownIssue(NotFound):
@@ -63,62 +47,6 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.text.strip() and self.exception is None:
             raise ValueError("give the error in `text`, in `exception`, or in both")
-
-
-# A path, not a segment: correlation IDs may hold slashes.
-@get("/chains/{correlation_id:path}", operation_id="getChain", responses=problems(404, 503))
-async def get_chain(
-    correlation_id: FromPath[str],
-    database: NamedDependency[Database],
-    catalogue: NamedDependency[LiveCatalogue],
-    settings: NamedDependency[Settings],
-) -> ChainView:
-    """All records with one correlation ID, in order, which error came first, and its fix."""
-    most = settings.max_chain_records
-    name = safe_token(correlation_id.removeprefix("/"))
-    if name is None:
-        raise UnknownChain
-    async with database.session() as session:
-        records = await queries.chain_records(session, name, most=most)
-        if not records:
-            raise await _why_empty(session, name)
-        names = {record.signature_id for record in records if record.signature_id}
-        return assemble_chain(
-            name,
-            records,
-            most=most,
-            signatures=await queries.signatures_by_id(session, names),
-            matches={
-                **await queries.matches_by_signature(session, names),
-                **await _match_now(session, catalogue.matcher, names),
-            },
-            incident_id=await queries.incident_of_chain(session, name),
-        )
-
-
-async def _why_empty(session: AsyncSession, name: str) -> NotFound:
-    incident_id = await queries.incident_of_chain(session, name)
-    if incident_id is None:
-        return UnknownChain()
-    return RecordsGone(
-        "The records of this chain are gone: they were older than what is kept. "
-        f"What they told stands in /api/incidents/{incident_id}."
-    )
-
-
-async def _match_now(
-    session: AsyncSession, matcher: Matcher, names: set[str]
-) -> dict[str, MatchView]:
-    """The known issues of signatures that the digest has yet to match: nobody waits to be told."""
-    waiting = await unmatched_signatures(
-        session, catalogue_hash=matcher.catalogue_hash, among=names, limit=None
-    )
-    rejected = await rejected_pairs(session, names)
-    best = {
-        row.signature_id: best_match(matcher, row.signature_id, row.sample, rejected)
-        for row in waiting
-    }
-    return {name: _match_view(match, matcher) for name, match in best.items() if match}
 
 
 @get("/known-issues", operation_id="listKnownIssues", responses=problems(503))
@@ -190,7 +118,7 @@ async def match_error(
     )
     matcher = catalogue.matcher
     matches = matcher.match(subject, suggest=data.suggest)
-    found = [_match_view(match, matcher) for match in matches]
+    found = [match_view(match, matcher) for match in matches]
     known = bool(matches) and matches[0].tier is not Tier.SUGGESTED
     return MatchAnswer(
         known=known,
@@ -199,33 +127,9 @@ async def match_error(
     )
 
 
-def _match_view(match: Match, matcher: Matcher) -> MatchView:
-    issue = matcher.issues[match.known_issue_id]
-    place = issue.provenance
-    return MatchView(
-        known_issue_id=issue.known_issue_id,
-        title=issue.title,
-        tier=match.tier,
-        score=match.score,
-        evidence=match.evidence,
-        borrowed_from=match.borrowed_from,
-        lost=match.lost,
-        fix=issue.fix,
-        caution=issue.caution,
-        source=Source(
-            document=place.document,
-            heading_path=place.heading_path,
-            first_line=place.first_line,
-            last_line=place.last_line,
-            origin=place.origin,
-        ),
-    )
-
-
 router = Router(
     path="/api",
     route_handlers=[
-        get_chain,
         list_incidents,
         get_incident,
         list_events,

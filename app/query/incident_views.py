@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.catalogue.model import Tier
-from app.correlate.confidence import Confidence
+from app.correlate.model import Confidence
 from app.incidents.tables import EventKind, IncidentStatus
 from app.query.views import MatchView, SignatureView
 

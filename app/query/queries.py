@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.queries import QUARANTINE_LEAST_CHAINS, QUARANTINE_SHARE
 from app.catalogue.tables import known_issues, matches
-from app.incidents.tables import incident_chains
+from app.incidents.tables import incident_chains, incident_evidence
 from app.query.rows import match_view, view, with_source
 from app.query.views import (
     Debt,
@@ -72,11 +72,23 @@ async def chain_records(
     return found + [r for r in more if (r.occurred_at, r.record_id) not in known]
 
 
-async def incident_of_chain(session: AsyncSession, correlation_id: str) -> UUID | None:
-    query = select(incident_chains.c.incident_id).where(
+async def incidents_of_chain(session: AsyncSession, correlation_id: str) -> dict[str, UUID]:
+    """Root signature -> incident, for each root that the chain was found to have."""
+    query = select(incident_chains.c.root_signature_id, incident_chains.c.incident_id).where(
         incident_chains.c.correlation_id == correlation_id
     )
-    return (await session.execute(query)).scalar_one_or_none()
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
+async def kept_records(session: AsyncSession, correlation_id: str) -> tuple[RecordView, ...]:
+    """What an incident kept of a chain whose records are gone."""
+    query = (
+        select(incident_evidence.c.records)
+        .where(incident_evidence.c.correlation_id == correlation_id)
+        .limit(1)
+    )
+    records = (await session.execute(query)).scalar_one_or_none() or []
+    return tuple(view(record, RecordView) for record in records)
 
 
 async def signatures_by_id(session: AsyncSession, names: Iterable[str]) -> dict[str, SignatureView]:

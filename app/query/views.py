@@ -144,23 +144,3 @@ class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     culprit: str
     known_issue_id: str | None
-
-
-class ChainView(msgspec.Struct, frozen=True, kw_only=True):
-    """All records with one correlation ID, in order."""
-
-    correlation_id: str
-    services: tuple[str, ...]
-    """In the order they were reached."""
-    failing: bool
-    root: ErrorView | None
-    """The error that came first."""
-    match: MatchView | None
-    """The known issue that explains it; null when the catalogue does not."""
-    settled: bool
-    """False while a failing chain waits for late records; then it has no incident yet."""
-    incident_id: UUID | None
-    errors: tuple[ErrorView, ...]
-    records: tuple[RecordView, ...]
-    capped: bool
-    """True when the chain holds more records than are shown."""

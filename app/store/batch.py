@@ -13,6 +13,7 @@ from app.signatures import Signature, sign_text
 
 MAX_SAMPLE_BYTES: Final = 32 * 1024
 MAX_ATTRIBUTE: Final = 1024
+LAST_NUMBER: Final = 2**63 - 1
 
 
 def _small(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +88,28 @@ def count_columns(groups: dict[str, list[SignedRecord]]) -> tuple[list[Any], ...
 def signature_columns(groups: dict[str, list[SignedRecord]]) -> tuple[list[Any], ...]:
     """The parameters of `queries.UPSERT_SIGNATURES`: one row a signature."""
     return _columns([_signature_row(group) for group in groups.values()])
+
+
+def sequence_columns(batch: Iterable[SignedRecord]) -> tuple[list[Any], ...]:
+    """The parameters of `queries.MARK_SEQUENCES`: one row a numbering sender; empty without any."""
+    numbers: dict[tuple[str, str], list[int]] = {}
+    for one in batch:
+        record = one.record
+        # The end of a range is one more, and must still be a bigint.
+        if record.instance and record.sequence is not None and record.sequence < LAST_NUMBER:
+            numbers.setdefault((record.service, record.instance), []).append(record.sequence)
+    return _columns([(*sender, _ranges(own)) for sender, own in numbers.items()])
+
+
+def _ranges(numbers: list[int]) -> str:
+    """As PostgreSQL writes a multirange: `{[1,3],[7,7]}`."""
+    numbers.sort()
+    ranges = [[numbers[0], numbers[0]]]
+    for number in numbers:
+        if number > ranges[-1][1] + 1:
+            ranges.append([number, number])
+        ranges[-1][1] = number
+    return "{" + ",".join(f"[{first},{last}]" for first, last in ranges) + "}"
 
 
 def _columns(rows: list[tuple[Any, ...]]) -> tuple[list[Any], ...]:

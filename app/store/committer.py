@@ -16,7 +16,7 @@ from app.database import Database, DatabaseUnavailable, OwnConnection
 from app.store.batch import SignedRecord
 from app.store.fairness import FairQueue
 from app.store.outage import Outage
-from app.store.writer import Outcome, write_batch
+from app.store.writer import Outcome, Watch, watch_nothing, write_batch
 
 MOST_IN_GROUP: Final = 2_500
 PLENTY: Final = 500
@@ -67,8 +67,9 @@ class _Lane:
 class Committer:
     """Between the requests and the disk of one process."""
 
-    def __init__(self, database: Database, outage: Outage) -> None:
+    def __init__(self, database: Database, outage: Outage, watch: Watch = watch_nothing) -> None:
         self._database = database
+        self._watch = watch
         self._outage = outage
         # What waits for the disk and what does not never share a transaction.
         self._durable = _Lane()
@@ -131,7 +132,7 @@ class Committer:
     async def _write(self, records: list[SignedRecord], connection: OwnConnection) -> Outcome:
         started = time.perf_counter()
         async with connection.use(seconds=self._outage.patience) as driver:
-            outcome = await write_batch(driver, records)
+            outcome = await write_batch(driver, records, self._watch)
         self.records_written += len(records)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
         metrics.BATCH_RECORDS.observe(len(records))

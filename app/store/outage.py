@@ -15,7 +15,7 @@ from app.normalise.record import LogRecord
 from app.store import queries
 from app.store.batch import SignedRecord, signed
 from app.store.spool import Spool, SpoolBroken, SpooledBatch, SpoolFull, SpoolState
-from app.store.writer import write_batch
+from app.store.writer import Watch, watch_nothing, write_batch
 
 log = structlog.get_logger(__name__)
 
@@ -40,12 +40,20 @@ class SpoolReport(msgspec.Struct, frozen=True, kw_only=True):
 class Outage:
     """Whether the database is away, and the way back."""
 
-    def __init__(self, database: Database, spool: Spool | None, *, patience: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        spool: Spool | None,
+        *,
+        patience: float,
+        watch: Watch = watch_nothing,
+    ) -> None:
         self.patience = patience
         """Seconds that a transaction may take before its records go to the spool."""
         self.is_on = False
         self._database = database
         self._spool = spool
+        self._watch = watch
         self._broke_at = -math.inf
         self._drained_together = DRAINED_TOGETHER
 
@@ -148,7 +156,7 @@ class Outage:
     async def _write(self, batch: SpooledBatch, connection: OwnConnection) -> list[LogRecord]:
         records = [signed(index, record) for index, record in enumerate(batch.records)]
         async with connection.use(seconds=LONGEST_DRAIN_SECONDS) as driver:
-            outcome = await write_batch(driver, records)
+            outcome = await write_batch(driver, records, self._watch)
         metrics.SIGNATURES.inc(outcome.new_signatures)
         return [one.record for one in outcome.refused]
 

@@ -115,6 +115,15 @@ MARK_TOUCHED: Final = """
     INSERT INTO chain_marks (correlation_id, mark_id)
     SELECT correlation_id, $2::uuid FROM failing_chains WHERE correlation_id = ANY($1::text[])
 """
+MARK_WATCHED: Final = """
+    INSERT INTO chain_marks (correlation_id, mark_id) SELECT unnest($1::text[]), $2::uuid
+"""
+# As text: asyncpg takes a multirange apart bound by bound.
+MARK_SEQUENCES: Final = """
+    INSERT INTO sequence_marks (mark_id, service, instance, seen)
+    SELECT $1::uuid, service, instance, seen::int8multirange
+    FROM unnest($2::text[], $3::text[], $4::text[]) AS batch (service, instance, seen)
+"""
 
 # Identifiers and partition bounds take no parameters; both are made from a date alone.
 PARTITION_NAME: Final = "log_records_{day:%Y%m%d}"

@@ -1,11 +1,13 @@
 """One batch -> one transaction: records, signatures, marks. Committed when it returns."""
 
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
 
+from app.normalise.record import LogRecord
 from app.store import queries
 from app.store.batch import (
     SignedRecord,
@@ -14,6 +16,7 @@ from app.store.batch import (
     count_columns,
     key_of,
     record_row,
+    sequence_columns,
     signature_columns,
 )
 
@@ -45,48 +48,59 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def write_batch(driver: Any, batch: list[SignedRecord]) -> Outcome:
+Watch = Callable[[list[LogRecord]], set[str]]
+"""Chains that the digest must look at because of these records, though none is an error."""
+
+
+def watch_nothing(_records: list[LogRecord]) -> set[str]:
+    """For a store that no digest follows."""
+    return set()
+
+
+async def write_batch(
+    driver: Any, batch: list[SignedRecord], watch: Watch = watch_nothing
+) -> Outcome:
     """Store the batch; what cannot be stored is found by halving and refused.
 
     `driver` is an asyncpg connection outside any transaction.
     """
     # Sorted: two batches that hold the same records must lock them in the same order.
-    return await _write_or_halve(driver, sorted(batch, key=key_of))
+    return await _write_or_halve(driver, sorted(batch, key=key_of), watch)
 
 
-async def _write_or_halve(driver: Any, batch: list[SignedRecord]) -> Outcome:
+async def _write_or_halve(driver: Any, batch: list[SignedRecord], watch: Watch) -> Outcome:
     if not batch:
         return Outcome()
     try:
-        return await _write(driver, batch)
+        return await _write(driver, batch, watch)
     except _POISON:
         if len(batch) == 1:
             return Outcome(refused=(batch[0],))
     half = len(batch) // 2
-    first = await _write_or_halve(driver, batch[:half])
-    return first + await _write_or_halve(driver, batch[half:])
+    first = await _write_or_halve(driver, batch[:half], watch)
+    return first + await _write_or_halve(driver, batch[half:], watch)
 
 
-async def _write(driver: Any, batch: list[SignedRecord]) -> Outcome:
+async def _write(driver: Any, batch: list[SignedRecord], watch: Watch) -> Outcome:
     """A batch that came upon a partition being made, or upon a deadlock, is written again."""
     try:
-        return await _write_once(driver, batch)
+        return await _write_once(driver, batch, watch)
     except (asyncpg.CheckViolationError, asyncpg.TransactionRollbackError):
-        return await _write_once(driver, batch)
+        return await _write_once(driver, batch, watch)
 
 
-async def _write_once(driver: Any, batch: list[SignedRecord]) -> Outcome:
+async def _write_once(driver: Any, batch: list[SignedRecord], watch: Watch) -> Outcome:
     if not any(signed.record.resent_by_identity for signed in batch):
         try:
             async with driver.transaction():
                 await _copy(driver, "log_records", batch)
-                return await _account(driver, batch, resent=0)
+                return await _account(driver, batch, watch, resent=0)
         except asyncpg.UniqueViolationError:
             pass
-    return await _write_slowly(driver, batch)
+    return await _write_slowly(driver, batch, watch)
 
 
-async def _write_slowly(driver: Any, batch: list[SignedRecord]) -> Outcome:
+async def _write_slowly(driver: Any, batch: list[SignedRecord], watch: Watch) -> Outcome:
     """The path of a batch that holds, or may hold, something stored before."""
     async with driver.transaction():
         unknown = await _not_yet_stored(driver, batch)
@@ -95,7 +109,7 @@ async def _write_slowly(driver: Any, batch: list[SignedRecord]) -> Outcome:
         rows = await driver.fetch(queries.INSERT_STAGED)
         inserted = {(row["correlation_id"], row["occurred_at"], row["record_id"]) for row in rows}
         new = [one for key, one in {key_of(s): s for s in unknown}.items() if key in inserted]
-        return await _account(driver, new, resent=len(batch) - len(new))
+        return await _account(driver, new, watch, resent=len(batch) - len(new))
 
 
 async def _not_yet_stored(driver: Any, batch: list[SignedRecord]) -> list[SignedRecord]:
@@ -132,14 +146,20 @@ async def _copy(driver: Any, table: str, batch: list[SignedRecord]) -> None:
     )
 
 
-async def _account(driver: Any, new: list[SignedRecord], *, resent: int) -> Outcome:
-    """Mark the chains of the new records, and count their signatures."""
+async def _account(driver: Any, new: list[SignedRecord], watch: Watch, *, resent: int) -> Outcome:
+    """Mark the chains of the new records, note their numbers, and count their signatures."""
+    mark_id = uuid4()
     failing = {signed.record.correlation_id for signed in new if signed.signature}
     touched = {signed.record.correlation_id for signed in new} - failing
+    watched = watch([signed.record for signed in new if not signed.signature]) - failing
     if failing:
-        await driver.execute(queries.MARK_CHAINS, list(failing), list(touched), uuid4())
-    elif touched:
-        await driver.execute(queries.MARK_TOUCHED, list(touched), uuid4())
+        await driver.execute(queries.MARK_CHAINS, list(failing), list(touched - watched), mark_id)
+    elif touched - watched:
+        await driver.execute(queries.MARK_TOUCHED, list(touched - watched), mark_id)
+    if watched:
+        await driver.execute(queries.MARK_WATCHED, list(watched), mark_id)
+    if numbers := sequence_columns(new):
+        await driver.execute(queries.MARK_SEQUENCES, mark_id, *numbers)
     # Last: from here to the commit other writers wait that count the same signatures.
     new_signatures = await _count_signatures(driver, by_signature(new))
     return Outcome(stored=len(new), resent=resent, new_signatures=new_signatures)

@@ -12,7 +12,7 @@ CREATE TYPE event_kind AS ENUM (
     'opened', 'regressed', 'worsened', 'unmuted', 'acknowledged', 'resolved', 'reopened', 'muted',
     'merged', 'split', 'noted', 'issue_rate', 'gap', 'canary_loss'
 );
-CREATE TYPE root_confidence AS ENUM ('unsure', 'likely', 'certain');
+CREATE TYPE root_confidence AS ENUM ('certain', 'likely', 'unsure');
 
 DROP INDEX uq_incidents_open_root;
 ALTER TABLE incidents

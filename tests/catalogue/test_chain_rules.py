@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.catalogue.chain_rules import Moment, compile_chain_rule, milliseconds
+from app.catalogue.chain_rules import Moment, compile_chain_rule, compile_due, milliseconds
 from app.catalogue.matcher import subject_of
 from app.catalogue.model import ChainRule, Evidence
 from app.catalogue.rules import BrokenRule
@@ -24,7 +24,8 @@ def at(seconds: float, text: str, **attributes: Any) -> Moment:
 def held(
     rule: dict[str, Any], *moments: Moment, now: datetime = NOW
 ) -> tuple[Evidence, ...] | None:
-    return compile_chain_rule(msgspec.convert(rule, ChainRule))(moments, now)
+    found = compile_chain_rule(msgspec.convert(rule, ChainRule))(moments, now)
+    return found.evidence if found else None
 
 
 FIRST = {"first": {"text": "STK push sent"}}
@@ -87,6 +88,24 @@ def test_a_rule_that_does_not_hold_gives_none(rule: dict[str, Any], moments: lis
 def test_what_may_still_come_is_not_missing() -> None:
     assert held(WITHOUT, PUSH, now=START + timedelta(seconds=59)) is None
     assert held(WITHOUT, PUSH, now=START + timedelta(seconds=60)) is not None
+
+
+def test_what_may_still_come_says_when_to_look_again() -> None:
+    due = compile_due(msgspec.convert(WITHOUT, ChainRule))
+
+    assert due([PUSH], START) == START + timedelta(seconds=60)
+    assert due([PUSH], NOW) is None
+    assert due([PUSH, at(3, "callback")], START) is None
+    assert compile_due(msgspec.convert(THEN, ChainRule))([PUSH], START) is None
+
+
+def test_a_rule_says_where_it_shows() -> None:
+    slow = compile_chain_rule(msgspec.convert(SLOW_CALL, ChainRule))
+
+    found = slow([at(0, "GET /", took=5), at(1, "GET /", took=3000), at(2, "GET /", took=9)], NOW)
+
+    assert found is not None
+    assert found.place == 1
 
 
 def test_evidence_says_what_was_seen() -> None:

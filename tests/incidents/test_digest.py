@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -8,10 +9,10 @@ from app.catalogue.documents import compile_document
 from app.catalogue.matcher import Matcher
 from app.catalogue.queries import sync_known_issues
 from app.catalogue.tables import matches
-from app.correlate.queries import settled_chains, take_marks
+from app.correlate.queries import claim_settled, take_marks
 from app.database import Database
 from app.incidents.digest import digest_round
-from app.incidents.tables import IncidentStatus, incident_chains, incidents
+from app.incidents.tables import EventKind, IncidentStatus, events, incident_chains, incidents
 from app.settings import Settings
 from app.store.tables import signatures
 from app.store.writer import write_batch
@@ -25,6 +26,11 @@ MATCHER = Matcher(compile_document("guide.md", ENTRY).issues)
 async def store(database: Database, *records: dict[str, Any]) -> None:
     async with database.driver() as driver:
         await write_batch(driver, batch_of(*records))
+
+
+async def store_at(database: Database, at: datetime, *records: dict[str, Any]) -> None:
+    async with database.driver() as driver:
+        await write_batch(driver, batch_of(*records, at=at))
 
 
 async def digest(database: Database, settings: Settings, matcher: Matcher = MATCHER) -> int:
@@ -145,12 +151,14 @@ async def test_late_records_of_a_resolved_incident_do_not_open_it_again(
 async def test_records_that_retention_dropped_take_nothing_from_their_incident(
     database: Database, settings: Settings
 ) -> None:
-    await store(database, failing("c", timestamp="2026-11-18T11:00:00Z"))
-    await store(database, failing("c", "kettle exploded", timestamp="2026-11-19T11:00:00Z"))
+    await store(database, failing("c", timestamp="2026-11-19T10:30:00Z"))
+    await store(database, failing("c", "kettle exploded", timestamp="2026-11-19T10:40:00Z"))
     await digest(database, settings)
     async with database.session() as session:
-        await session.execute(text("DELETE FROM log_records WHERE occurred_at < '2026-11-19'"))
-    await store(database, failing("c", "kettle exploded", timestamp="2026-11-19T12:00:00Z"))
+        await session.execute(
+            text("DELETE FROM log_records WHERE occurred_at < '2026-11-19 10:35'")
+        )
+    await store(database, failing("c", "kettle exploded", timestamp="2026-11-19T10:50:00Z"))
     await digest(database, settings)
 
     (incident,) = await all_incidents(database)
@@ -177,20 +185,23 @@ async def test_a_chain_without_records_is_taken_off_the_queue(
     assert await digest(database, settings) == 0
 
 
-async def test_a_new_chain_after_resolving_opens_a_new_incident(
+async def test_a_new_chain_after_resolving_opens_the_incident_again(
     database: Database, settings: Settings
 ) -> None:
     await store(database, failing("c1"))
     await digest(database, settings)
     async with database.session() as session:
-        await session.execute(update(incidents).values(status=IncidentStatus.RESOLVED))
-    await store(database, failing("c2"))
+        values = {"status": IncidentStatus.RESOLVED, "resolved_at": NOW}
+        await session.execute(update(incidents).values(values))
+    await store_at(database, NOW + timedelta(minutes=1), failing("c2"))
     await digest(database, settings)
 
-    assert [i.status for i in await all_incidents(database)] == [
-        IncidentStatus.RESOLVED,
-        IncidentStatus.OPEN,
-    ]
+    (incident,) = await all_incidents(database)
+    assert (incident.status, incident.chains) == (IncidentStatus.OPEN, 2)
+    assert (incident.regressions, incident.resolved_at) == (1, None)
+    async with database.session() as session:
+        kinds = (await session.execute(select(events.c.kind).order_by(events.c.happened_at))).all()
+    assert [row.kind for row in kinds] == [EventKind.OPENED, EventKind.REGRESSED]
 
 
 async def test_a_chain_is_left_alone_until_it_is_quiet(
@@ -208,7 +219,7 @@ async def test_a_round_that_fails_gives_its_work_back(
 ) -> None:
     await store(database, failing("c"))
     async with database.session() as session:
-        names = await settled_chains(session, quiet_seconds=0, limit=9)
+        names = await claim_settled(session, quiet_seconds=0, limit=9)
         await take_marks(session, names)
         await session.rollback()
 
@@ -235,23 +246,27 @@ async def test_a_chain_that_cannot_be_digested_does_not_hold_up_the_others(
 async def test_an_error_far_down_a_long_chain_is_found(
     database: Database, settings: Settings
 ) -> None:
-    quiet = [{"correlation_id": "c", "timestamp": 1763632800 + n} for n in range(120)]
+    quiet = [{"correlation_id": "c", "timestamp": 1763632800 + n} for n in range(300)]
     await store(database, *quiet, failing("c", timestamp=1763633800))
 
     await digest(database, msgspec.structs.replace(settings, max_chain_records=100))
 
     (incident,) = await all_incidents(database)
-    assert incident.records == 101
+    assert incident.records == 200  # the first hundred and the last
 
 
-async def test_only_one_replica_digests_at_a_time(database: Database, settings: Settings) -> None:
+async def test_a_replica_goes_past_the_chains_that_another_one_has(
+    database: Database, settings: Settings
+) -> None:
     await store(database, failing("c"))
 
     async with database.session() as first:
-        assert await settled_chains(first, quiet_seconds=0, limit=9) == ["c"]
-        assert await digest(database, settings) == 0
+        assert await claim_settled(first, quiet_seconds=0, limit=9) == ["c"]
+        await store(database, failing("d"))
+        assert await digest(database, settings) == 1
 
     assert await digest(database, settings) == 1
+    assert await digest(database, settings) == 0
 
 
 async def test_late_records_tell_their_environment_and_release(

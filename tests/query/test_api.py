@@ -57,11 +57,26 @@ async def failing_chain(client: httpx.AsyncClient, correlation_id: str, **fields
             await asyncio.sleep(0.02)
 
 
-async def test_a_chain_whose_records_retention_dropped_points_to_its_incident(
+async def test_a_chain_outlives_its_records_as_evidence_of_its_incident(
+    client: httpx.AsyncClient, connection: asyncpg.Connection
+) -> None:
+    before = await failing_chain(client, "c-gone")
+    await connection.execute("DELETE FROM log_records")
+
+    after = (await client.get("/api/chains/c-gone")).json()
+
+    assert (before["from_evidence"], after["from_evidence"]) == (False, True)
+    assert after["records"] == before["records"]
+    assert after["roots"] == before["roots"]
+    assert after["match"]["fix"]
+
+
+async def test_a_chain_of_which_nothing_is_left_points_to_its_incident(
     client: httpx.AsyncClient, connection: asyncpg.Connection
 ) -> None:
     chain = await failing_chain(client, "c-gone")
     await connection.execute("DELETE FROM log_records")
+    await connection.execute("DELETE FROM incident_evidence")
 
     gone = await client.get("/api/chains/c-gone")
     incident = await client.get(f"/api/incidents/{chain['incident_id']}")
@@ -122,7 +137,7 @@ async def test_an_unknown_error_is_shown_as_unknown(client: httpx.AsyncClient) -
     assert (incident["match"], incident["known_issue_id"]) == (None, None)
 
 
-async def test_a_failing_chain_shows_its_fix_before_it_is_settled(
+async def test_a_failing_chain_is_settled_at_once_when_somebody_asks_for_it(
     settings: Settings,
 ) -> None:
     patient = msgspec.structs.replace(settings, quiet_seconds=600)
@@ -133,7 +148,8 @@ async def test_a_failing_chain_shows_its_fix_before_it_is_settled(
         )
         chain = (await client.get("/api/chains/a/b")).json()
 
-    assert (chain["settled"], chain["incident_id"]) == (False, None)
+    assert chain["settled"] is True
+    assert chain["incident_id"]
     assert chain["match"]["known_issue_id"] == "uuid-not-json-serializable"
     assert chain["root"]["message"] == "m"
 

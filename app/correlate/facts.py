@@ -1,0 +1,279 @@
+"""What a record's own words and fields say of calls: who called whom, and what came of it. Pure.
+
+Field names: OpenTelemetry semantic conventions 1.40 (`service.peer.name`, before that
+`peer.service`; `server.address`, before that `net.peer.name`; `url.full`, before that `http.url`;
+`http.response.status_code`, before that `http.status_code`; `http.request.resend_count`), and what
+people write by hand.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from app.correlate.link import Link
+
+CALLER_FIELDS: Final = (
+    "caller", "caller_service", "caller.service", "called_by", "client_service", "client.service",
+    "parent_service", "requested_by", "from_service", "source_service",
+)  # fmt: skip
+CALLEE_FIELDS: Final = (
+    "service.peer.name", "peer.service", "upstream", "upstream_service", "downstream",
+    "downstream_service", "callee", "target_service", "remote_service", "dependency",
+    "server.address", "net.peer.name", "upstream_host",
+)  # fmt: skip
+"""`upstream` as proxies use it: the server behind, which is called."""
+URL_FIELDS: Final = ("url.full", "http.url", "url", "upstream_url")
+STATUS_FIELDS: Final = (
+    "http.response.status_code", "http.status_code", "status", "status_code", "response_status",
+)  # fmt: skip
+ATTEMPT_FIELDS: Final = ("http.request.resend_count", "attempt", "retry", "retry_count", "attempts")
+
+_SERVER_ERROR: Final = 500
+_REPORT_TYPE: Final = re.compile(
+    r"(?i)http|status|upstream|gateway|unavailable|timeout|timedout|remote|grpc|rpc|"
+    r"connect(?!.*(?:db|database|sql|redis|pg))|protocolerror|maxretry|feign|axios|"
+    r"circuit|clientresponse|clienterror|requesterror|requestexception|fetcherror"
+)
+_REPORT_TEXT: Final = re.compile(
+    r"(?i)\b(?:50[0-4]\b.{0,40}\bfrom\b|bad gateway|gateway time-?out|upstream|downstream|"
+    r"service unavailable|internal server error.{0,30}\burl\b|"
+    r"(?:returned|answered|responded|replied)(?: with)?(?: status| http| code)*:? 5\d\d\b|"
+    r"(?:call|request)(?:s|ing)? (?:to|of) \S+ (?:service )?(?:failed|timed out)|"
+    r"(?:error|failure|failed|failing|timed out|timeout) (?:when |while )?"
+    r"(?:calling|in call to|contacting|reaching|waiting for|from)\b|"
+    r"could not (?:call|reach)|no (?:answer|response|reply) from|did not (?:answer|respond)|"
+    r"circuit (?:breaker )?(?:is )?open|remote (?:error|service|call))"
+)
+_TIMEOUT: Final = re.compile(r"(?i)time[d]?[ -]?out|deadline.{0,3}exceeded")
+_NAME: Final = r"['\"`]?(?:the )?(?P<{}>[A-Za-z][\w.-]{{1,62}}[A-Za-z0-9])"
+_NAMED: Final = re.compile(
+    r"(?i)(?:"
+    r"https?://(?P<url>[A-Za-z][\w.-]*)"
+    rf"|\b5\d\d\b(?: [a-z]+){{0,4}} from {_NAME.format('status')}"
+    rf"|\b(?:calling|call to|call of|request to|requests to|waiting for|(?:answer|response|reply) "
+    rf"from|could not reach|error from|failure in|failure of) {_NAME.format('call')}"
+    rf"|{_NAME.format('answer')} (?:returned|answered|responded|replied)(?: with)?"
+    r"(?: status| http| code)*:? 5\d\d\b)"
+)
+_CALLING: Final = re.compile(
+    r"(?i)\b(?:calling|call to|calls|request to|requesting|sending to|asking|"
+    r"(?:GET|POST|PUT|PATCH|DELETE)) "
+    r"(?:https?://)?['\"`]?(?P<callee>[A-Za-z][\w-]*)"
+)
+_CALLED: Final = re.compile(
+    r"(?i)\b(?:received|request|called|call|incoming|handling)\b.{0,40}?\b(?:from|by|for) "
+    r"['\"`]?(?P<caller>[A-Za-z][\w-]*)"
+)
+_START: Final = re.compile(
+    r"(?i)\b(?:received|incoming|started|starting|begin|began|accepted|handling)\b"
+)
+_END: Final = re.compile(
+    r"(?i)\b(?:answered|completed|finished|responded|responding|served|returned|done|sent response|"
+    r"request ended)\b"
+)
+_STATUS_TEXT: Final = re.compile(
+    r"(?i)\b(?:answered|completed|finished|responded|returned|served|status)\b\D{0,20}([1-5]\d\d)\b"
+)
+_HANDLED: Final = re.compile(
+    r"(?i)fall(?:ing|s)? ?back|fallback|cached|default (?:value )?(?:instead|used)|using default|"
+    r"ignor(?:ed|ing)|degraded|recovered|continuing|skipp(?:ed|ing)|without it|handled|"
+    r"succeeded (?:on|after|at)"
+)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LOCAL_TYPES: Final = _words(
+    "keyerror typeerror valueerror indexerror attributeerror zerodivisionerror nameerror "
+    "assertionerror notimplementederror recursionerror unboundlocalerror lookuperror "
+    "overflowerror unicodedecodeerror unicodeencodeerror jsondecodeerror importerror "
+    "modulenotfounderror filenotfounderror permissionerror memoryerror stopiteration "
+    "arithmeticerror decimalexception invalidoperation integrityerror programmingerror "
+    "operationalerror dataerror uniqueviolationerror nullpointerexception "
+    "illegalargumentexception illegalstateexception classcastexception "
+    "indexoutofboundsexception numberformatexception arithmeticexception rangeerror "
+    "referenceerror syntaxerror panic"
+)
+_NO_NAMES: Final = _words(
+    "a an the it upstream downstream server service client database db cache queue remote host "
+    "localhost url http https backend peer response request answer error errors status your our "
+    "this that and or in at on to by of for with from attempt timeout connection socket network "
+    "disk file internal api"
+)
+DEPENDENCIES: Final = _words(
+    "redis postgres postgresql mysql mariadb oracle mssql mongo mongodb kafka rabbitmq nats "
+    "zookeeper etcd consul vault elasticsearch opensearch cassandra clickhouse memcached minio "
+    "s3 smtp ldap dns sqs sns dynamodb"
+)
+"""Things that send no records of their own: an error about them began where it was met."""
+
+
+def text_of(link: Link) -> str:
+    """All that the record says, as one text."""
+    if link.exception_message and link.exception_message not in link.message:
+        return f"{link.message}\n{link.exception_message}"
+    return link.message
+
+
+def short_type(link: Link) -> str:
+    """`HTTPStatusError` of `httpx.HTTPStatusError`."""
+    return link.exception_type.rpartition(".")[2]
+
+
+def is_local(link: Link) -> bool:
+    """Whether its exception is one that code raises by itself, without a callee."""
+    return short_type(link).lower() in _LOCAL_TYPES
+
+
+def is_report(link: Link) -> bool:
+    """Whether it tells of a callee's failure, by its form alone."""
+    if _REPORT_TYPE.search(short_type(link)) and not is_local(link):
+        return True
+    return _REPORT_TEXT.search(text_of(link)) is not None
+
+
+def is_timeout(link: Link) -> bool:
+    return _TIMEOUT.search(f"{link.exception_type} {text_of(link)}") is not None
+
+
+def is_start(link: Link) -> bool:
+    return _START.search(link.message) is not None
+
+
+def is_end(link: Link) -> bool:
+    """Whether a request ended with it; failing or not."""
+    return (
+        "duration_ms" in link.attributes
+        or _END.search(link.message) is not None
+        or status_of(link) is not None
+    )
+
+
+def status_of(link: Link) -> int | None:
+    """HTTP status that its service answered with, when it says so."""
+    for name in STATUS_FIELDS:
+        value = link.attributes.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():  # noqa: PLR2004
+            return int(value)
+    found = _STATUS_TEXT.search(link.message)
+    return int(found[1]) if found else None
+
+
+def is_good(link: Link) -> bool:
+    """Whether a request ended well with it."""
+    status = status_of(link)
+    if status is not None:
+        return status < _SERVER_ERROR
+    return _END.search(link.message) is not None
+
+
+def tells_of_handling(link: Link) -> bool:
+    """Whether it says that a failure was lived with: a fallback, a cached answer."""
+    return _HANDLED.search(link.message) is not None
+
+
+def attempt_of(link: Link) -> int | None:
+    """Which attempt of its call it tells of, counted as its sender counts."""
+    for name in ATTEMPT_FIELDS:
+        value = link.attributes.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return None
+
+
+def mentions(text: str, name: str) -> int:
+    """Place behind the last mention of a service as a word of its own; 0 when there is none."""
+    end = len(text)
+    while name:
+        at = text.rfind(name, 0, end)
+        if at < 0:
+            return 0
+        behind = at + len(name)
+        if not (at and _in_word(text[at - 1])) and not (
+            behind < len(text) and _in_word(text[behind])
+        ):
+            return behind
+        end = behind - 1
+    return 0
+
+
+def _in_word(letter: str) -> bool:
+    return letter.isalnum() or letter == "_"
+
+
+def callee_fields(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of services that the fields say were called."""
+    if not attributes:
+        return ()
+    found = [attributes[name] for name in CALLEE_FIELDS if name in attributes]
+    found += [_host(attributes[name]) for name in URL_FIELDS if name in attributes]
+    return tuple(_first_label(value) for value in found if isinstance(value, str) and value)
+
+
+def caller_fields(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of services that the fields say called."""
+    if not attributes:
+        return ()
+    found = [attributes[name] for name in CALLER_FIELDS if name in attributes]
+    return tuple(value for value in found if isinstance(value, str) and value)
+
+
+def _host(url: object) -> str:
+    found = re.match(r"https?://([^/:?#]+)", url) if isinstance(url, str) else None
+    return found[1] if found else ""
+
+
+def _first_label(host: str) -> str:
+    """`payment` of `payment.shop.svc`, and of `payment:8080`; an address has no name."""
+    if host[:1].isdigit() or host.startswith("["):
+        return ""
+    return host.partition(":")[0].partition(".")[0]
+
+
+def blamed(link: Link, known: Collection[str]) -> str:
+    """The service that an error says failed: of several the last named, which lies deepest.
+
+    Empty when it names none. `known` are the services of the chain that may have been called.
+    """
+    text = text_of(link)
+    best, place = "", 0
+    for name in known:
+        if (behind := mentions(text, name)) > place:
+            best, place = name, behind
+    if best:
+        return best
+    for name in callee_fields(link.attributes):
+        if name in known or _may_be_service(name):
+            return name
+    return _named_stranger(text)
+
+
+def _named_stranger(text: str) -> str:
+    for found in reversed(list(_NAMED.finditer(text))):
+        name = found[found.lastgroup] if found.lastgroup else ""
+        if found.lastgroup == "url":
+            name = _first_label(name)
+        if _may_be_service(name):
+            return name
+    return ""
+
+
+def _may_be_service(name: str) -> bool:
+    low = name.lower()
+    return bool(low) and low not in _NO_NAMES and low not in DEPENDENCIES
+
+
+def said_callee(link: Link) -> str:
+    """Whom a record says it calls now: `calling payment`; empty when it does not."""
+    found = _CALLING.search(link.message)
+    return found["callee"] if found and _may_be_service(found["callee"]) else ""
+
+
+def said_caller(link: Link) -> str:
+    """Who a record says called: `request received from gateway`; empty when it does not."""
+    found = _CALLED.search(link.message)
+    return found["caller"] if found else ""

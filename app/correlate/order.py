@@ -1,0 +1,73 @@
+"""The causal order of a run's records. Pure.
+
+What a sender numbers is in the order of its numbers; a callee stands behind its caller's first
+record; all else goes by time, less what a clock runs ahead.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from app.correlate.calls import Node
+from app.correlate.link import Link
+from app.correlate.skew import Clock, microseconds
+
+Times = dict[int, int]
+"""Causal time of each record by its `id`, in microseconds."""
+_NO_OFFSETS: Mapping[Clock, int] = {}
+
+
+def causal_order(
+    nodes: Sequence[Node], offsets: Mapping[Clock, int] = _NO_OFFSETS
+) -> tuple[Link, ...]:
+    """All records of these calls, callers before callees in `nodes`, in causal order."""
+    times = _corrected(nodes, offsets)
+    _obey_numbering(nodes, times)
+    _obey_calls(nodes, times)
+    ranked = [
+        (times[id(link)], node.depth, number, link)
+        for node in nodes
+        for number, link in enumerate(node.links)
+    ]
+    ranked.sort(key=_rank)
+    return tuple(link for _, _, _, link in ranked)
+
+
+def _rank(entry: tuple[int, int, int, Link]) -> tuple[int, int, str, int, int, UUID]:
+    time, depth, number, link = entry
+    return time, depth, link.service, link.sequence or 0, number, link.record_id
+
+
+def _corrected(nodes: Iterable[Node], offsets: Mapping[Clock, int]) -> Times:
+    times: Times = {}
+    for node in nodes:
+        for link in node.links:
+            ahead = offsets.get((link.service, link.instance), 0) if offsets else 0
+            times[id(link)] = microseconds(link.occurred_at) - ahead
+    return times
+
+
+def _obey_numbering(nodes: Iterable[Node], times: Times) -> None:
+    """The numbered records of an instance change times among themselves, no others do."""
+    numbered: dict[Clock, list[Link]] = {}
+    for node in nodes:
+        for link in node.links:
+            if link.sequence is not None and link.instance:
+                numbered.setdefault((link.service, link.instance), []).append(link)
+    for links in numbered.values():
+        if len(links) > 1:
+            links.sort(key=lambda link: (link.sequence or 0, times[id(link)], link.record_id))
+            for link, time in zip(links, sorted(times[id(one)] for one in links), strict=True):
+                times[id(link)] = time
+    for node in nodes:
+        if len(node.links) > 1:
+            node.links.sort(key=lambda link: (times[id(link)], link.sequence or 0, link.record_id))
+
+
+def _obey_calls(nodes: Iterable[Node], times: Times) -> None:
+    """A call that seems to begin before its caller did is moved behind it, as a whole."""
+    for node in nodes:
+        if node.parent is not None:
+            early = times[id(node.parent.links[0])] - times[id(node.links[0])]
+            if early > 0:
+                for link in node.links:
+                    times[id(link)] += early

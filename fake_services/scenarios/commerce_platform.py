@@ -1,0 +1,7 @@
+"""Scenarios of `commerce-platform.md`."""
+
+from typing import Final
+
+from fake_services.scenarios.model import Scenario
+
+SCENARIOS: Final[tuple[Scenario, ...]] = ()
