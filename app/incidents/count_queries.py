@@ -92,29 +92,32 @@ _RECOUNT_HOURS = text(
 # Chains do not keep why a rule held: what one of these incidents was told serves the others.
 _RECOUNT_FINDINGS = """
     INSERT INTO incident_findings (incident_id, known_issue_id, chains, evidence)
-    SELECT incident_id, known_issue_id, chains, coalesce((
-        SELECT evidence FROM incident_findings AS told
-        WHERE told.known_issue_id = counted.known_issue_id
-        AND told.incident_id = ANY(CAST(:ids AS uuid[]))
-        ORDER BY told.chains DESC LIMIT 1
-    ), '[]'::jsonb)
+    SELECT counted.incident_id, known_issue_id, counted.chains, coalesce(evidence, '[]')
     FROM ({counted}) AS counted
+    LEFT JOIN (
+        SELECT DISTINCT ON (known_issue_id) known_issue_id, evidence FROM incident_findings
+        WHERE {which}
+        ORDER BY known_issue_id, chains DESC
+    ) AS told USING (known_issue_id)
     ON CONFLICT (incident_id, known_issue_id) DO UPDATE SET chains = excluded.chains
 """
-_FORGET_FINDINGS = text("""
+_FORGET_FINDINGS = """
     DELETE FROM incident_findings AS told
-    WHERE incident_id = ANY(CAST(:ids AS uuid[])) AND NOT EXISTS (
-        SELECT FROM incident_chains AS chain
-        WHERE chain.incident_id = told.incident_id AND told.known_issue_id = ANY(chain.findings)
+    WHERE {which} AND NOT EXISTS (
+        SELECT FROM ({counted}) AS counted
+        WHERE counted.incident_id = told.incident_id
+        AND counted.known_issue_id = told.known_issue_id
     )
-""")
+"""
 
 _RECOUNTS = (
     text(_RECOUNT.format(counted=_COUNTED.format(which=_OF_THESE))),
     _FORGET_HOURS,
     _RECOUNT_HOURS,
-    text(_RECOUNT_FINDINGS.format(counted=_COUNTED_FINDINGS.format(which=_OF_THESE))),
-    _FORGET_FINDINGS,
+    *(
+        text(part.format(counted=_COUNTED_FINDINGS.format(which=_OF_THESE), which=_OF_THESE))
+        for part in (_RECOUNT_FINDINGS, _FORGET_FINDINGS)
+    ),
 )
 
 _DOCUMENT = """

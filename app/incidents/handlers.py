@@ -29,7 +29,8 @@ from app.shapes import problems
 _NO_NUL: Final = r"^[^\x00]*$"
 WORSE_THAN_DAYS: Final = 7
 
-_Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_NUL)]
+_SAYS_SOMETHING: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
+_Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_SAYS_SOMETHING)]
 _Words = Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)]
 _IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=1000)]
 _STATUSES: Final = problems(400, 404, 409, 412, 428, 503)
@@ -71,7 +72,7 @@ class Split(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Note(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    note: Annotated[str, Meta(min_length=1, max_length=2000, pattern=_NO_NUL)]
+    note: Annotated[str, Meta(min_length=1, max_length=2000, pattern=_SAYS_SOMETHING)]
 
 
 async def _change(

@@ -1,7 +1,7 @@
 """How an incident goes through its life: what chains do to it, and what people do. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -173,7 +173,7 @@ def mute(
     _refuse(standing, IncidentStatus.RESOLVED)
     if until is None and chains is None and above_hourly is None:
         raise InvalidSilence
-    if until is not None and until <= now:
+    if until is not None and _is_past(until, now):
         raise InvalidSilence(f"It cannot be muted until {until.isoformat()}: that is past.")
     if (chains is not None and chains < 1) or (above_hourly is not None and above_hourly < 0):
         raise InvalidSilence("It can be muted for one further chain or more.")
@@ -191,6 +191,14 @@ def mute(
         until_chains=ends["muted_until_chains"],
         above_hourly=above_hourly,
     )
+
+
+def _is_past(moment: datetime, now: datetime) -> bool:
+    try:
+        return moment.astimezone(UTC) <= now
+    except OverflowError as error:
+        # The last hours of the year 9999, west of Greenwich.
+        raise InvalidSilence from error
 
 
 def unmute(standing: Standing) -> Transition:
@@ -233,7 +241,7 @@ def _refuse(standing: Standing, *statuses: IncidentStatus) -> None:
     refuse_merged(standing)
     if standing.status in statuses:
         raise ImpossibleChange(
-            f"This incident is {standing.status.value}; that change does not begin there."
+            f"This incident is {standing.status.value}; it cannot be changed this way from there."
         )
 
 

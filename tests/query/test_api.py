@@ -278,7 +278,9 @@ async def test_the_openapi_document_names_every_operation(client: httpx.AsyncCli
     }
     assert operations >= {
         "ingestLogs", "ingestHealth", "getChain", "listIncidents", "getIncident",
-        "listKnownIssues", "getKnownIssue", "matchError",
+        "listKnownIssues", "getKnownIssue", "matchError", "listIncidentEvents",
+        "listIncidentHours", "acknowledgeIncident", "resolveIncident", "reopenIncident",
+        "muteIncident", "unmuteIncident", "mergeIncidents", "splitIncident", "noteIncident",
     }  # fmt: skip
     body = document["paths"]["/ingest/logs"]["post"]["requestBody"]["content"]
     assert {"application/json", "application/x-ndjson"} <= set(body)
