@@ -32,6 +32,8 @@ class Process(msgspec.Struct, frozen=True):
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
+    may_end: bool = False
+    """Whether ending by itself is no failure."""
 
     def stop(self) -> None:
         """Ask, wait, then insist."""
@@ -96,8 +98,13 @@ class Stack:
         for process in reversed(self._processes):
             process.stop()
 
-    def start(self, name: str, *arguments: str, **environment: str) -> Process:
-        """Run `python -m …` with its output in a log file; the terminal's Ctrl-C is ours alone."""
+    def start(
+        self, name: str, *arguments: str, may_end: bool = False, **environment: str
+    ) -> Process:
+        """Run `python -m …` with its output in a log file; the terminal's Ctrl-C is ours alone.
+
+        One that `may_end` has a task with an end; the others stay.
+        """
         log = self._log_dir / f"{name}.log"
         with log.open("ab") as output:
             popen = subprocess.Popen(
@@ -109,7 +116,7 @@ class Stack:
                 stderr=output,
                 start_new_session=True,
             )
-        process = Process(name, popen, log)
+        process = Process(name, popen, log, may_end=may_end)
         self._processes.append(process)
         return process
 
@@ -151,7 +158,8 @@ class Stack:
 
     def stopped(self) -> Process | None:
         """A process that ended though nobody asked it to."""
-        return next((p for p in self._processes if p.popen.poll() is not None), None)
+        staying = (process for process in self._processes if not process.may_end)
+        return next((process for process in staying if process.popen.poll() is not None), None)
 
 
 def wait_until_ready(

@@ -48,7 +48,11 @@ console = Console()
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--verify", is_flag=True, help="Prove that it works, on free ports, and end.")
-@click.option("--no-traffic", is_flag=True, help="Send no requests through the fake services.")
+@click.option(
+    "--no-traffic",
+    is_flag=True,
+    help="Send no requests through the fake services, and let no known issue happen.",
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the API (default 8000).")
 @click.option("--data", type=click.Path(path_type=Path), help="Data directory (default var).")
 @click.option("--database-url", help="A PostgreSQL of yours (default: DATABASE_URL, or embedded).")
@@ -107,6 +111,8 @@ def run(settings: Settings, *, traffic: bool) -> int:
         services = stack.start_fake_services(api, ports)
         if traffic:
             stack.start("traffic", "fake_services", "traffic", "--gateway", services["gateway"])
+            scenarios = ("fake_services", "scenario", "all", "--url", api)
+            stack.start("scenarios", *scenarios, may_end=True)
         _print_places(api, services, url, data)
         return asyncio.run(_watch(stack, url))
 
@@ -120,12 +126,13 @@ def _print_places(api: str, services: dict[str, str], url: str, data: Path) -> N
         "metrics": f"{api}/metrics",
         "fail a checkout": f"curl -X POST {services['gateway']}/checkout/raw-sql-1",
         "and read why": f"curl {api}/api/chains/<the correlation_id it answers>",
+        "every known issue": "happens once in the first minute; scenarios.log says more",
         "other faults": "uuid-json-1, bad-dsn-1, and mystery-1, which no document explains",
         "database": make_url(url).render_as_string(hide_password=True),
         "logs": str(data / "logs"),
     }
     for name, place in places.items():
-        _say(f"  {name:<16} {place}")
+        _say(f"  {name:<18} {place}")
     _say("")
 
 
