@@ -84,7 +84,7 @@ class _Run:
 
 def _runs(links: Iterable[Link]) -> Iterable[tuple[list[Link], Times]]:
     """Records by time, cut at long pauses, and their times."""
-    links = list(links)
+    links = list({id(link): link for link in links}.values())
     if len(links) == 1:
         yield links, {}
         return

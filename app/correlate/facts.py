@@ -64,7 +64,7 @@ _NAMED: Final = re.compile(
     rf"from|could not reach|error from|failure in|failure of) {_NAME.format('call')}"
     rf"|{_NAME.format('answer')} (?:returned|answered|responded|replied)(?: with)?"
     r"(?: status| http| code)*:? 5\d\d\b"
-    rf"|{_NAME.format('reset')}['\"`]?:? (?:timed out\\b|connection (?:reset|refused|closed|aborted))"
+    rf"|{_NAME.format('reset')}['\"`]?:? (?:timed out|connection (?:reset|refused|closed|aborted))"
     r"|(?:timeout|timed out|error|failed|failure) (?:calling|contacting|reaching|talking to) "
     rf"{_NAME.format('tried')})"
 )

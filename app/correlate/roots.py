@@ -142,23 +142,28 @@ def _inferred(failures: Failures, first: Failure, damaged: set[str]) -> Origin |
     passing = own_status(node) in PASSING_ON or is_report(link) or is_timeout(link)
     if not (name or bad or passing):
         return None
-    if below:
-        silent = bad or [child for child in below if is_silent(child)]
-        if len({child.service for child in silent}) == 1:
-            return _beginning(link, silent[-1], damaged)
-        if silent or name:
-            return None
-    if not name:
-        asked = asked_in_vain(node)
-        return _stranger(link, asked[0]) if len(asked) == 1 else None
+    silent = bad or [child for child in below if is_silent(child)]
+    if len({child.service for child in silent}) == 1:
+        return _beginning(link, silent[-1], damaged)
+    if silent or (below and name):
+        return None
+    if name:
+        return _elsewhere(failures, first, name, damaged)
+    asked = asked_in_vain(node)
+    return _stranger(link, asked[0]) if len(asked) == 1 else None
+
+
+def _elsewhere(failures: Failures, first: Failure, name: str, damaged: set[str]) -> Origin | None:
+    """It names a service that is not known to be below it."""
+    link, node = first.link, first.node
     home = next((n for n in failures.nodes if n.service == name and n is not node), None)
-    if home is None:
-        lost = [one for one in node.top.children if one.tie is Tie.GUESS and one.via in ("", name)]
-        lost = [one for one in lost if has_bad_end_below(one)]
-        if len({one.service for one in lost}) == 1:
-            return _beginning(link, lost[-1], damaged)
-        return _stranger(link, name)
-    return _beginning(link, home, damaged) if is_silent(home) else None
+    if home is not None:
+        return _beginning(link, home, damaged) if is_silent(home) else None
+    strays = [one for one in node.top.children if one.tie is Tie.GUESS and one.via in ("", name)]
+    bad = [one for one in strays if has_bad_end_below(one)]
+    if len({one.service for one in bad}) == 1:
+        return _beginning(link, bad[-1], damaged)
+    return _stranger(link, name)
 
 
 def _stranger(link: Link, name: str) -> Origin:
