@@ -19,6 +19,7 @@ from app.correlate.outcomes import (
     PASSING_ON,
     asked_in_vain,
     ended_well,
+    has_bad_end_below,
     own_status,
     was_handled,
     was_repeated_well,
@@ -110,18 +111,33 @@ class Failures:
 
     def _fold_retries(self) -> None:
         """The same error in the same place of the call tree is the same failure once more."""
-        paths: dict[tuple[int, str], int] = {}
-        own = self._paths
-        for node in self.nodes:
-            above = own[id(node.parent)] if node.parent is not None else -1
-            own[id(node)] = paths.setdefault((above, node.service), len(paths))
+        self._place_calls()
         met: dict[tuple[int, str | None], Failure] = {}
         for failure in self.all:
-            key = own[id(failure.node)], failure.link.signature_id
+            key = self._paths[id(failure.node)], failure.link.signature_id
             first = met.setdefault(key, failure)
             if first is not failure:
                 failure.first = failure.above = first
                 first.retries += 1
+
+    def _place_calls(self) -> None:
+        """A call whose caller never arrived stands where its service stands otherwise."""
+        paths: dict[tuple[int, str], int] = {}
+        usual: dict[str, int] = {}
+        strays = []
+        own = self._paths
+        for node in self.nodes:
+            if node.tie == Tie.GUESS:
+                strays.append(node)
+            elif node.parent is None or id(node.parent) in own:
+                above = own[id(node.parent)] if node.parent is not None else -1
+                own[id(node)] = paths.setdefault((above, node.service), len(paths))
+                usual.setdefault(node.service, own[id(node)])
+        for node in self.nodes if strays else ():
+            if id(node) not in own and node.parent is not None:
+                key = own[id(node.parent)], node.service
+                place = usual.get(node.service) if node.tie == Tie.GUESS else None
+                own[id(node)] = paths.setdefault(key, len(paths)) if place is None else place
 
     def _tie_calls(self) -> None:
         """Callees before their callers: what a call reports is what failed below it."""
@@ -240,7 +256,8 @@ class Failures:
         for failure in roots:
             if is_own(failure.link):
                 continue
-            name = self.blamed_by(failure)
+            bad = {child.service for child in failure.node.children if has_bad_end_below(child)}
+            name = self.blamed_by(failure) or (bad.pop() if len(bad) == 1 else "")
             if not name and own_status(failure.node) not in PASSING_ON:
                 continue
             other = below.get((self._paths[id(failure.node)], name))

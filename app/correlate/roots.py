@@ -23,6 +23,7 @@ from app.correlate.outcomes import (
 )
 
 MOST_STEPS: Final = 64
+MOST_ATTEMPTS: Final = 16
 _PASSED_ON: Final = (
     "502",
     "504",
@@ -137,9 +138,14 @@ def _inferred(failures: Failures, first: Failure, damaged: set[str]) -> Origin |
     if is_own(link):
         return None
     name = failures.blamed_by(first) or complains_of(node)
-    below = [child for child in node.children if not name or child.service == name]
+    attempts = [node]
+    if first.retries:
+        attempts += [f.node for f in failures.all if f.first is first and f.node is not node]
+    callees = [child for one in attempts[:MOST_ATTEMPTS] for child in one.children]
+    below = [child for child in callees if not name or child.service == name]
     bad = [child for child in below if has_bad_end_below(child)]
-    passing = own_status(node) in PASSING_ON or is_report(link) or is_timeout(link)
+    passing = is_report(link) or is_timeout(link)
+    passing = passing or any(own_status(one) in PASSING_ON for one in attempts[:MOST_ATTEMPTS])
     if not (name or bad or passing):
         return None
     silent = bad or [child for child in below if is_silent(child)]
