@@ -54,6 +54,9 @@ _DRIVER: Final = re.compile(
     r"ConnectionRefusedError$"
 )
 """A refused connection reached nobody: a service that wrote records was not refused."""
+_CALL_FAILED: Final = re.compile(
+    r"(?i)\b(?:call|request) (?:to|of) ['\"`]?(?P<callee>[A-Za-z][\w.-]*)['\"`]? failed"
+)
 _TIMEOUT: Final = re.compile(r"(?i)time[d]?[ -]?out|deadline.{0,3}exceeded")
 _NAME: Final = r"['\"`]?(?:the )?(?P<{}>[A-Za-z][\w.-]{{1,62}}[A-Za-z0-9])"
 _NAMED: Final = re.compile(
@@ -152,8 +155,11 @@ def is_own(link: Link) -> bool:
         return True
     if _DRIVER.match(link.exception_type):
         return True
-    found = _DEPENDENCY.search(text_of(link).lower())
-    return found is not None
+    text = text_of(link)
+    if _DEPENDENCY.search(text.lower()) is None:
+        return False
+    call = _CALL_FAILED.search(text)
+    return call is None or not _may_be_service(call["callee"])
 
 
 def is_report(link: Link) -> bool:

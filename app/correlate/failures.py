@@ -20,6 +20,7 @@ from app.correlate.outcomes import (
     asked_in_vain,
     ended_well,
     has_bad_end_below,
+    is_silent,
     own_status,
     was_handled,
     was_repeated_well,
@@ -300,9 +301,11 @@ class Failures:
 
         A report follows what is none, whichever came first: clocks may be off by seconds.
         """
-        if name in self.names:
+        if name in self.names and not any(
+            is_silent(node) for node in self.nodes if node.service == name
+        ):
             return False
-        form = bool(name) or is_report(failure.link)
+        form = bool(name) or is_report(failure.link) or own_status(failure.node) in PASSING_ON
         if not form and is_own(failure.link):
             return False
         for other in roots:
