@@ -72,7 +72,7 @@ _NAMED: Final = re.compile(
     rf"{_NAME.format('tried')})"
 )
 _CALLING: Final = re.compile(
-    r"(?i)\b(?:calling|call to|calls|request to|requesting|sending to|asking|"
+    r"(?i)\b(?:calling|to call|call to|calls|request to|requesting|sending to|asking|"
     r"(?:GET|POST|PUT|PATCH|DELETE)) "
     r"(?:https?://)?['\"`]?(?P<callee>[A-Za-z][\w-]*)"
 )

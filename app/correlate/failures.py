@@ -207,7 +207,7 @@ class Failures:
                 return one, Bond.QUOTED, f"it quotes {one.link.service}'s error"
         name = self.blamed_by(failure)
         if name:
-            return self._named(node, below or every, name)
+            return self._named(node, [*every, *below], name)
         form = is_report(failure.link) or is_timeout(failure.link)
         for one in reversed(below):
             child = branch_of(one.node, node)

@@ -116,9 +116,23 @@ def _confidence(
     report = not is_own(first.link) and (is_report(first.link) or is_timeout(first.link))
     if incomplete or report or not _is_whole(first.node):
         return Confidence.LIKELY
+    if not is_own(first.link) and _was_passed_on(first, group):
+        return Confidence.LIKELY
     if any(failure.bond == Bond.NEAR and failure.node is not first.node for failure in group):
         return Confidence.LIKELY
     return Confidence.CERTAIN
+
+
+def _was_passed_on(first: Failure, group: Sequence[Failure]) -> bool:
+    """Whether a status says that its service only stood between its caller and another one."""
+    if own_status(first.node) in PASSING_ON:
+        return True
+    return any(
+        word in text_of(failure.link)
+        for failure in group
+        if failure.cause is first
+        for word in _PASSED_ON
+    )
 
 
 def _is_whole(node: Node) -> bool:
