@@ -29,6 +29,7 @@ from app.correlate.outcomes import (
 MOST_HEADS: Final = 32
 """Failures of one call that its caller may report."""
 MOST_NAMES: Final = 64
+MOST_TWINS: Final = 4
 MOST_STEPS: Final = 64
 SHORTEST_QUOTE: Final = 12
 LONGEST_QUOTE: Final = 160
@@ -145,10 +146,14 @@ class Failures:
         by_node: dict[int, list[Failure]] = {}
         for failure in self.all:
             by_node.setdefault(id(failure.node), []).append(failure)
+        attempts: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            attempts.setdefault(self._paths[id(node)], []).append(node)
         heads: dict[int, list[Failure]] = {}
         for node in reversed(self.nodes):
             failed = [(one, heads[id(one)]) for one in node.children if id(one) in heads]
-            below = _unhandled(failed, node) if failed else []
+            twins = attempts[self._paths[id(node)]][:MOST_TWINS] if failed else []
+            below = _unhandled(failed, [node, *twins]) if failed else []
             own = by_node.get(id(node), [])
             if own:
                 self._tie_call(node, own, below, _by_place(failed))
@@ -320,10 +325,13 @@ class Failures:
         return False
 
 
-def _unhandled(failed: Sequence[tuple[Node, list[Failure]]], node: Node) -> list[Failure]:
+def _unhandled(
+    failed: Sequence[tuple[Node, list[Failure]]], attempts: Sequence[Node]
+) -> list[Failure]:
     """What may be why a call failed: not what it says it lived with; what failed last comes last.
 
-    A word about no callee in particular is about any but the last that failed: it lived on.
+    `attempts`: the call itself, then others of the same call: what one says goes for all. A word
+    about no callee in particular is about any but the last that failed: it lived on.
     """
     latest: dict[str, int] = {}
     for child, found in failed:
@@ -332,7 +340,10 @@ def _unhandled(failed: Sequence[tuple[Node, list[Failure]]], node: Node) -> list
     return _by_place(
         (child, found)
         for child, found in failed
-        if not was_handled(node, child, alone=latest[child.service] == last)
+        if not any(
+            was_handled(one, child, alone=number > 0 or latest[child.service] == last)
+            for number, one in enumerate(attempts)
+        )
     )
 
 

@@ -130,7 +130,7 @@ def _was_passed_on(first: Failure, group: Sequence[Failure]) -> bool:
     return any(
         word in text_of(failure.link)
         for failure in group
-        if failure.cause is first
+        if failure.cause is not None and first in (failure.cause, failure.cause.first)
         for word in _PASSED_ON
     )
 
