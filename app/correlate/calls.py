@@ -37,8 +37,8 @@ class Node:
     """A call while its chain is being worked out."""
 
     __slots__ = (
-        "asked", "began", "children", "depth", "ended", "failing", "fate", "instance", "links", "parent", "place",
-        "service", "span_id", "tie", "top", "via", "wanted",
+        "asked", "began", "children", "depth", "ended", "failing", "fate", "instance", "links",
+        "parent", "place", "service", "span_id", "tie", "top", "via", "wanted",
     )  # fmt: skip
 
     def __init__(self, service: str, instance: str | None, span_id: str | None) -> None:
@@ -191,6 +191,22 @@ class _Said:
                 self._read(node, link, names, seen)
 
     def _read(self, node: Node, link: Link, names: Sequence[str], seen: set[str]) -> None:
+        if link.attributes:
+            self._read_fields(node, link)
+        if link.message in seen:
+            return
+        seen.add(link.message)
+        if link.signature_id is None:
+            self._read_caller(node, said_caller(link))
+        name = said_callee(link).lower()
+        if name and name not in self._low:
+            self._calls_stranger.setdefault(name, node)
+        elif name:
+            self._add(self.by_words, self._low[name], node)
+        elif link.signature_id is not None:
+            self._read_error(node, link, names)
+
+    def _read_fields(self, node: Node, link: Link) -> None:
         for name in caller_fields(link.attributes):
             if name in self._homes:
                 self._add(self.by_fields, node.service, self._homes[name])
@@ -201,22 +217,13 @@ class _Said:
                 self._add(self.by_fields, name, node)
             else:
                 self._calls_stranger.setdefault(name.lower(), node)
-        if link.message in seen:
-            return
-        seen.add(link.message)
-        if link.signature_id is None and (name := said_caller(link)):
-            caller = self._low.get(name.lower())
-            if caller is None:
-                self._strange_caller.setdefault(node.service, name)
-            elif caller != node.service:
-                self._add(self.by_words, node.service, self._homes[caller])
-        name = said_callee(link)
-        if name and name.lower() not in self._low:
-            self._calls_stranger.setdefault(name.lower(), node)
+
+    def _read_caller(self, node: Node, name: str) -> None:
+        caller = self._low.get(name.lower())
+        if caller is not None:
+            self._add(self.by_words, node.service, self._homes[caller])
         elif name:
-            self._add(self.by_words, self._low[name.lower()], node)
-        elif link.signature_id is not None:
-            self._read_error(node, link, names)
+            self._strange_caller.setdefault(node.service, name)
 
     def _read_error(self, node: Node, link: Link, names: Sequence[str]) -> None:
         """An error names its callee, and perhaps whom that one called: the first is its own."""

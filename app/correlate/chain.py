@@ -48,8 +48,9 @@ def correlate(
     `missing` holds, by (service, instance), the inclusive ranges of numbers that were never
     received. `capped` says that the chain is longer than `links`.
     """
-    runs = [_Run(run, times, missing, capped=capped) for run, times in _runs(links)]
-    roots = [root for run in runs for root in run.roots]
+    runs = [_Run(run, times, missing) for run, times in _runs(links)]
+    incomplete = capped or any(run.gaps for run in runs)
+    roots = [root for run in runs for root in run.find_roots(incomplete=incomplete)]
     return Chain(
         links=tuple(link for run in runs for link in run.ordered),
         services=tuple(dict.fromkeys(node.service for run in runs for node in run.nodes)),
@@ -57,7 +58,7 @@ def correlate(
         skews=tuple(skew for run in runs for skew in run.skews),
         gaps=tuple(gap for run in runs for gap in run.gaps),
         calls=_calls(runs),
-        evidence_incomplete=capped or any(run.gaps for run in runs),
+        evidence_incomplete=incomplete,
         capped=capped,
     )
 
@@ -65,9 +66,7 @@ def correlate(
 class _Run:
     """The records between two long pauses."""
 
-    def __init__(
-        self, links: Sequence[Link], times: Times, missing: Missing, *, capped: bool
-    ) -> None:
+    def __init__(self, links: Sequence[Link], times: Times, missing: Missing) -> None:
         self.nodes = build_calls(links)
         self.skews: tuple[Skew, ...] = ()
         if len(links) == 1:
@@ -78,13 +77,15 @@ class _Run:
                 offsets, self.skews = clock_offsets(self.nodes, times)
             self.ordered = causal_order(self.nodes, offsets, times)
         self.gaps = find_gaps(self.nodes, missing)
+
+    def find_roots(self, *, incomplete: bool) -> tuple[Root, ...]:
         errors = [link for link in self.ordered if link.signature_id is not None]
-        self.roots = find_roots(self.nodes, errors, self.gaps, incomplete=capped or bool(self.gaps))
+        return find_roots(self.nodes, errors, incomplete=incomplete)
 
 
 def _runs(links: Iterable[Link]) -> Iterable[tuple[list[Link], Times]]:
     """Records by time, cut at long pauses, and their times."""
-    links = list(links)
+    links = list({id(link): link for link in links}.values())
     if len(links) == 1:
         yield links, {}
         return

@@ -54,6 +54,9 @@ _DRIVER: Final = re.compile(
     r"ConnectionRefusedError$"
 )
 """A refused connection reached nobody: a service that wrote records was not refused."""
+_CALL_FAILED: Final = re.compile(
+    r"(?i)\b(?:call|request) (?:to|of) ['\"`]?(?P<callee>[A-Za-z][\w.-]*)['\"`]? failed"
+)
 _TIMEOUT: Final = re.compile(r"(?i)time[d]?[ -]?out|deadline.{0,3}exceeded")
 _NAME: Final = r"['\"`]?(?:the )?(?P<{}>[A-Za-z][\w.-]{{1,62}}[A-Za-z0-9])"
 _NAMED: Final = re.compile(
@@ -64,12 +67,12 @@ _NAMED: Final = re.compile(
     rf"from|could not reach|error from|failure in|failure of) {_NAME.format('call')}"
     rf"|{_NAME.format('answer')} (?:returned|answered|responded|replied)(?: with)?"
     r"(?: status| http| code)*:? 5\d\d\b"
-    rf"|{_NAME.format('reset')}['\"`]?:? (?:timed out\\b|connection (?:reset|refused|closed|aborted))"
+    rf"|{_NAME.format('reset')}['\"`]?:? (?:timed out|connection (?:reset|refused|closed|aborted))"
     r"|(?:timeout|timed out|error|failed|failure) (?:calling|contacting|reaching|talking to) "
     rf"{_NAME.format('tried')})"
 )
 _CALLING: Final = re.compile(
-    r"(?i)\b(?:calling|call to|calls|request to|requesting|sending to|asking|"
+    r"(?i)\b(?:calling|to call|call to|calls|request to|requesting|sending to|asking|"
     r"(?:GET|POST|PUT|PATCH|DELETE)) "
     r"(?:https?://)?['\"`]?(?P<callee>[A-Za-z][\w-]*)"
 )
@@ -156,8 +159,11 @@ def is_own(link: Link) -> bool:
         return True
     if _DRIVER.match(link.exception_type):
         return True
-    found = _DEPENDENCY.search(text_of(link).lower())
-    return found is not None
+    text = text_of(link)
+    if _DEPENDENCY.search(text.lower()) is None:
+        return False
+    call = _CALL_FAILED.search(text)
+    return call is None or not _may_be_service(call["callee"])
 
 
 def is_report(link: Link) -> bool:

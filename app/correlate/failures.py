@@ -19,6 +19,8 @@ from app.correlate.outcomes import (
     PASSING_ON,
     asked_in_vain,
     ended_well,
+    has_bad_end_below,
+    is_silent,
     own_status,
     was_handled,
     was_repeated_well,
@@ -27,6 +29,7 @@ from app.correlate.outcomes import (
 MOST_HEADS: Final = 32
 """Failures of one call that its caller may report."""
 MOST_NAMES: Final = 64
+MOST_TWINS: Final = 4
 MOST_STEPS: Final = 64
 SHORTEST_QUOTE: Final = 12
 LONGEST_QUOTE: Final = 160
@@ -110,28 +113,47 @@ class Failures:
 
     def _fold_retries(self) -> None:
         """The same error in the same place of the call tree is the same failure once more."""
-        paths: dict[tuple[int, str], int] = {}
-        own = self._paths
-        for node in self.nodes:
-            above = own[id(node.parent)] if node.parent is not None else -1
-            own[id(node)] = paths.setdefault((above, node.service), len(paths))
+        self._place_calls()
         met: dict[tuple[int, str | None], Failure] = {}
         for failure in self.all:
-            key = own[id(failure.node)], failure.link.signature_id
+            key = self._paths[id(failure.node)], failure.link.signature_id
             first = met.setdefault(key, failure)
             if first is not failure:
                 failure.first = failure.above = first
                 first.retries += 1
+
+    def _place_calls(self) -> None:
+        """A call whose caller never arrived stands where its service stands otherwise."""
+        paths: dict[tuple[int, str], int] = {}
+        usual: dict[str, int] = {}
+        strays = []
+        own = self._paths
+        for node in self.nodes:
+            if node.tie == Tie.GUESS:
+                strays.append(node)
+            elif node.parent is None or id(node.parent) in own:
+                above = own[id(node.parent)] if node.parent is not None else -1
+                own[id(node)] = paths.setdefault((above, node.service), len(paths))
+                usual.setdefault(node.service, own[id(node)])
+        for node in self.nodes if strays else ():
+            if id(node) not in own and node.parent is not None:
+                key = own[id(node.parent)], node.service
+                place = usual.get(node.service) if node.tie == Tie.GUESS else None
+                own[id(node)] = paths.setdefault(key, len(paths)) if place is None else place
 
     def _tie_calls(self) -> None:
         """Callees before their callers: what a call reports is what failed below it."""
         by_node: dict[int, list[Failure]] = {}
         for failure in self.all:
             by_node.setdefault(id(failure.node), []).append(failure)
+        attempts: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            attempts.setdefault(self._paths[id(node)], []).append(node)
         heads: dict[int, list[Failure]] = {}
         for node in reversed(self.nodes):
             failed = [(one, heads[id(one)]) for one in node.children if id(one) in heads]
-            below = _unhandled(failed, node) if failed else []
+            twins = attempts[self._paths[id(node)]][:MOST_TWINS] if failed else []
+            below = _unhandled(failed, [node, *twins]) if failed else []
             own = by_node.get(id(node), [])
             if own:
                 self._tie_call(node, own, below, _by_place(failed))
@@ -190,7 +212,7 @@ class Failures:
                 return one, Bond.QUOTED, f"it quotes {one.link.service}'s error"
         name = self.blamed_by(failure)
         if name:
-            return self._named(node, below or every, name)
+            return self._named(node, [*every, *below], name)
         form = is_report(failure.link) or is_timeout(failure.link)
         for one in reversed(below):
             child = branch_of(one.node, node)
@@ -240,7 +262,8 @@ class Failures:
         for failure in roots:
             if is_own(failure.link):
                 continue
-            name = self.blamed_by(failure)
+            bad = {child.service for child in failure.node.children if has_bad_end_below(child)}
+            name = self.blamed_by(failure) or (bad.pop() if len(bad) == 1 else "")
             if not name and own_status(failure.node) not in PASSING_ON:
                 continue
             other = below.get((self._paths[id(failure.node)], name))
@@ -283,9 +306,11 @@ class Failures:
 
         A report follows what is none, whichever came first: clocks may be off by seconds.
         """
-        if name in self.names:
+        if name in self.names and not any(
+            is_silent(node) for node in self.nodes if node.service == name
+        ):
             return False
-        form = bool(name) or is_report(failure.link)
+        form = bool(name) or is_report(failure.link) or own_status(failure.node) in PASSING_ON
         if not form and is_own(failure.link):
             return False
         for other in roots:
@@ -300,10 +325,13 @@ class Failures:
         return False
 
 
-def _unhandled(failed: Sequence[tuple[Node, list[Failure]]], node: Node) -> list[Failure]:
+def _unhandled(
+    failed: Sequence[tuple[Node, list[Failure]]], attempts: Sequence[Node]
+) -> list[Failure]:
     """What may be why a call failed: not what it says it lived with; what failed last comes last.
 
-    A word about no callee in particular is about any but the last that failed: it lived on.
+    `attempts`: the call itself, then others of the same call: what one says goes for all. A word
+    about no callee in particular is about any but the last that failed: it lived on.
     """
     latest: dict[str, int] = {}
     for child, found in failed:
@@ -312,7 +340,10 @@ def _unhandled(failed: Sequence[tuple[Node, list[Failure]]], node: Node) -> list
     return _by_place(
         (child, found)
         for child, found in failed
-        if not was_handled(node, child, alone=latest[child.service] == last)
+        if not any(
+            was_handled(one, child, alone=number > 0 or latest[child.service] == last)
+            for number, one in enumerate(attempts)
+        )
     )
 
 

@@ -15,6 +15,7 @@ from app.correlate.facts import (
     tells_of_handling,
 )
 from app.correlate.link import Link
+from app.normalise.record import Severity
 
 MOST_CALLEES = 8
 """Callees whose names are looked for in their caller's records."""
@@ -126,7 +127,11 @@ def _asked_in_vain(node: Node) -> list[str]:
 def complains_of(node: Node) -> str:
     """The callee that one of its warnings says failed; empty when none does."""
     for link in reversed(node.links):
-        if link.signature_id is None and link.level.value == "WARNING":
+        if (
+            link.signature_id is None
+            and link.level is Severity.WARNING
+            and not tells_of_handling(link)
+        ):
             for child in node.children[:MOST_CALLEES]:
                 if mentions(link.message, child.service):
                     return child.service

@@ -10,7 +10,7 @@ from app.correlate.facts import is_own, is_report, is_timeout, text_of
 from app.correlate.failures import Bond, Failure, Failures
 from app.correlate.fatal import fatal_first
 from app.correlate.link import Link
-from app.correlate.model import Confidence, Gap, GapKind, Root, Symptom
+from app.correlate.model import Confidence, Root, Symptom
 from app.correlate.outcomes import (
     PASSING_ON,
     asked_in_vain,
@@ -23,6 +23,7 @@ from app.correlate.outcomes import (
 )
 
 MOST_STEPS: Final = 64
+MOST_ATTEMPTS: Final = 16
 _PASSED_ON: Final = (
     "502",
     "504",
@@ -44,7 +45,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_roots(
-    nodes: Sequence[Node], errors: Sequence[Link], gaps: Sequence[Gap], *, incomplete: bool
+    nodes: Sequence[Node], errors: Sequence[Link], *, incomplete: bool
 ) -> tuple[Root, ...]:
     """The roots of one run; `errors` in causal order."""
     if not errors:
@@ -53,25 +54,21 @@ def find_roots(
     groups: dict[int, list[Failure]] = {}
     for failure in failures.all:
         groups.setdefault(id(failure.origin()), []).append(failure)
-    damaged = {gap.service for gap in gaps if gap.kind == GapKind.MISSING_RECORDS}
     firsts = failures.roots()
     unsure = incomplete or len(firsts) > 1
     if len(firsts) > 1:
         firsts = fatal_first(firsts, groups)
-    return tuple(
-        _root(failures, first, groups[id(first)], damaged, incomplete=unsure) for first in firsts
-    )
+    return tuple(_root(failures, first, groups[id(first)], incomplete=unsure) for first in firsts)
 
 
 def _root(
     failures: Failures,
     first: Failure,
     group: Sequence[Failure],
-    damaged: set[str],
     *,
     incomplete: bool,
 ) -> Root:
-    origin = _inferred(failures, first, damaged)
+    origin = _inferred(failures, first)
     symptoms = tuple(
         Symptom(link=f.link, reason=f.reason or "a further attempt of the same call")
         for f in group
@@ -119,9 +116,23 @@ def _confidence(
     report = not is_own(first.link) and (is_report(first.link) or is_timeout(first.link))
     if incomplete or report or not _is_whole(first.node):
         return Confidence.LIKELY
+    if not is_own(first.link) and _was_passed_on(first, group):
+        return Confidence.LIKELY
     if any(failure.bond == Bond.NEAR and failure.node is not first.node for failure in group):
         return Confidence.LIKELY
     return Confidence.CERTAIN
+
+
+def _was_passed_on(first: Failure, group: Sequence[Failure]) -> bool:
+    """Whether a status says that its service only stood between its caller and another one."""
+    if own_status(first.node) in PASSING_ON:
+        return True
+    return any(
+        word in text_of(failure.link)
+        for failure in group
+        if failure.cause is not None and first in (failure.cause, failure.cause.first)
+        for word in _PASSED_ON
+    )
 
 
 def _is_whole(node: Node) -> bool:
@@ -131,34 +142,44 @@ def _is_whole(node: Node) -> bool:
     )
 
 
-def _inferred(failures: Failures, first: Failure, damaged: set[str]) -> Origin | None:
+def _inferred(failures: Failures, first: Failure) -> Origin | None:
     """Where it began when this error only reports a callee that says nothing itself."""
     link, node = first.link, first.node
     if is_own(link):
         return None
     name = failures.blamed_by(first) or complains_of(node)
-    below = [child for child in node.children if not name or child.service == name]
+    attempts = [node]
+    if first.retries:
+        attempts += [f.node for f in failures.all if f.first is first and f.node is not node]
+    callees = [child for one in attempts[:MOST_ATTEMPTS] for child in one.children]
+    below = [child for child in callees if not name or child.service == name]
     bad = [child for child in below if has_bad_end_below(child)]
-    passing = own_status(node) in PASSING_ON or is_report(link) or is_timeout(link)
+    passing = is_report(link) or is_timeout(link)
+    passing = passing or any(own_status(one) in PASSING_ON for one in attempts[:MOST_ATTEMPTS])
     if not (name or bad or passing):
         return None
-    if below:
-        silent = bad or [child for child in below if is_silent(child)]
-        if len({child.service for child in silent}) == 1:
-            return _beginning(link, silent[-1], damaged)
-        if silent or name:
-            return None
-    if not name:
-        asked = asked_in_vain(node)
-        return _stranger(link, asked[0]) if len(asked) == 1 else None
+    silent = bad or [child for child in below if is_silent(child)]
+    if len({child.service for child in silent}) == 1:
+        return _beginning(link, silent[-1])
+    if silent or (below and name):
+        return None
+    if name:
+        return _elsewhere(failures, first, name)
+    asked = asked_in_vain(node)
+    return _stranger(link, asked[0]) if len(asked) == 1 else None
+
+
+def _elsewhere(failures: Failures, first: Failure, name: str) -> Origin | None:
+    """It names a service that is not known to be below it."""
+    link, node = first.link, first.node
     home = next((n for n in failures.nodes if n.service == name and n is not node), None)
-    if home is None:
-        lost = [one for one in node.top.children if one.tie is Tie.GUESS and one.via in ("", name)]
-        lost = [one for one in lost if has_bad_end_below(one)]
-        if len({one.service for one in lost}) == 1:
-            return _beginning(link, lost[-1], damaged)
-        return _stranger(link, name)
-    return _beginning(link, home, damaged) if is_silent(home) else None
+    if home is not None:
+        return _beginning(link, home) if is_silent(home) else None
+    strays = [one for one in node.top.children if one.tie is Tie.GUESS and one.via in ("", name)]
+    bad = [one for one in strays if has_bad_end_below(one)]
+    if len({one.service for one in bad}) == 1:
+        return _beginning(link, bad[-1])
+    return _stranger(link, name)
 
 
 def _stranger(link: Link, name: str) -> Origin:
@@ -166,16 +187,16 @@ def _stranger(link: Link, name: str) -> Origin:
     return Origin(service=name, reason=said, seen=False)
 
 
-def _beginning(link: Link, child: Node, damaged: set[str]) -> Origin:
+def _beginning(link: Link, child: Node) -> Origin:
     what = "never said how it ended" if is_open(child) else "ended badly"
-    service, seen = _descend(child, link, damaged)
+    service, seen = _descend(child, link)
     said = f"{link.service} reports a failing call, and {child.service} {what}"
     if service != child.service:
         said += f"; the last that is known is its call of {service}"
     return Origin(service=service, reason=said, seen=seen)
 
 
-def _descend(node: Node, report: Link, damaged: set[str]) -> tuple[str, bool]:
+def _descend(node: Node, report: Link) -> tuple[str, bool]:
     """The deepest callee that may have failed unseen, as long as only one comes into question."""
     passed_on = any(word in text_of(report) for word in _PASSED_ON)
     at = node
@@ -193,7 +214,5 @@ def _descend(node: Node, report: Link, damaged: set[str]) -> tuple[str, bool]:
             break
         if not chosen:
             return asked[0], False
-        if status is None and at.service in damaged and chosen[-1].service not in damaged:
-            break
         at = chosen[-1]
     return at.service, True

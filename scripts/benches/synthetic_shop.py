@@ -74,6 +74,8 @@ class Simulated(msgspec.Struct, frozen=True):
     links: list[Link]
     missing: dict[tuple[str, str], list[tuple[int, int]]]
     complete: bool
+    faults: int
+    """With those that were handled."""
     root_services: tuple[str, ...]
     root_records: tuple[UUID | None, ...]
     """For each injected fault its first own error record that arrived, if any did."""
@@ -109,6 +111,7 @@ class Shop:
         self.records: list[dict[str, Any]] = []
         self.truth: dict[int, list[UUID]] = {}
         self.faulty: list[Stage] = []
+        self.handled = 0
         self.top = self._tree()
         self._inject()
         self._call(self.top, 0.0, None, None, 1)
@@ -150,6 +153,7 @@ class Shop:
             others = [p for p in paths if len(p) > 1 and not _related(p, path)]
             if others:
                 decoy = pick.choice(others)[-1]
+                self.handled = 1
                 decoy.fault, decoy.said = "own", pick.choice(OWN_FAULTS)
                 decoy.handled, decoy.transient = True, pick.random() < 0.5  # noqa: PLR2004
         elif pick.random() < 0.1:  # noqa: PLR2004
@@ -290,6 +294,7 @@ class Shop:
             links=links,
             missing={k: _ranges(v) for k, v in gone.items()} if self.numbered else {},
             complete=len(links) == len(records),
+            faults=len(self.faulty) + self.handled,
             root_services=tuple(stage.service for stage in self.faulty),
             root_records=tuple(first),
             first_record_lost=tuple(
