@@ -76,6 +76,7 @@ class Watch:
         ]
         needs = [need for rule in self._rules for need in rule.needs]
         self._needs = [need for need in needs if need.attribute or need.literals]
+        self._names = frozenset(need.attribute for need in self._needs if need.attribute)
         self._some_concern_all = len(self._needs) < len(needs)
 
     def chains_of(self, records: Sequence[LogRecord]) -> set[str]:
@@ -90,7 +91,11 @@ class Watch:
 
     def concerns(self, message: str, attributes: Mapping[str, Any]) -> bool:
         """Whether a record of a chain that is looked at may have a part in any rule."""
-        return self._some_concern_all or any(_has(n, message, attributes) for n in self._needs)
+        if self._some_concern_all:
+            return True
+        if self._names.isdisjoint(attributes) and self._glance(message) is None:
+            return False
+        return any(_has(need, message, attributes) for need in self._needs)
 
     def findings(self, moments: Sequence[Moment], now: datetime) -> tuple[Finding, ...]:
         """What holds for a chain now, one finding an entry; moments stand in causal order."""
@@ -123,10 +128,11 @@ class Watch:
 
     @cached_property
     def _glance(self) -> Callable[[str], Any]:
+        if not self._needs:
+            return lambda _text: None
         literals = {one for need in self._needs for one in need.literals or ()}
-        names = {need.attribute for need in self._needs if need.attribute}
         parts = [re2.escape(one) for one in sorted(literals)]
-        parts += [f'"{re2.escape(name)}"' for name in sorted(names)]
+        parts += [f'"{re2.escape(name)}"' for name in sorted(self._names)]
         options = re2.Options()
         options.never_capture = True
         options.case_sensitive = False

@@ -39,7 +39,7 @@ _CLAIM = text("""
         SELECT correlation_id, min(marked_at) AS marked_at FROM settled
         GROUP BY correlation_id ORDER BY 2 LIMIT :chains
     )
-    SELECT correlation_id FROM chains
+    SELECT correlation_id, extract(epoch FROM now() - marked_at)::float AS waited FROM chains
     WHERE pg_try_advisory_xact_lock(hashtextextended(correlation_id, 6))
     ORDER BY marked_at
 """)
@@ -164,6 +164,14 @@ _UNTOLD = text("""
 """)
 
 
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """Chains to digest now, the longest waiting first."""
+
+    names: list[str]
+    waited: float = 0.0
+    """Seconds since the first of them was marked."""
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of one sender that a chain is concerned with, both ends included."""
 
@@ -187,10 +195,13 @@ Missing = dict[tuple[str, str], list[tuple[int, int]]]
 """Of each service and instance the ranges that never came, both ends included."""
 
 
-async def claim_settled(session: AsyncSession, *, quiet_seconds: float, limit: int) -> list[str]:
-    """Chains to digest now, the longest waiting first, and no other replica's until the commit."""
+async def claim_settled(session: AsyncSession, *, quiet_seconds: float, limit: int) -> Settled:
+    """Chains that are settled, and no other replica's until the commit."""
     parameters = {"quiet": quiet_seconds, "chains": limit, "marks": limit * MOST_SETTLED}
-    return list((await session.execute(_CLAIM, parameters)).scalars())
+    rows = (await session.execute(_CLAIM, parameters)).all()
+    return Settled(
+        names=[row.correlation_id for row in rows], waited=rows[0].waited if rows else 0.0
+    )
 
 
 async def claim_chain(session: AsyncSession, chain: str) -> bool:

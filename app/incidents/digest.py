@@ -17,6 +17,7 @@ from app.catalogue.live import LiveCatalogue, compile_matcher
 from app.catalogue.matcher import Matcher
 from app.catalogue.matching import Shortcut, match_signatures
 from app.correlate.queries import (
+    Settled,
     claim_chain,
     claim_settled,
     fold_sequences,
@@ -37,34 +38,45 @@ REFRESH_SECONDS: Final = 1.0
 GAP_GRACE_SECONDS: Final = 30.0
 """So long numbered records may be on their way before anybody is told that they are missing."""
 LONGEST_REST_SECONDS: Final = 1.0
+LATE_SECONDS: Final = 0.5
+REST_WHEN_LATE: Final = 0.2
 BUSY_RECORDS_A_SECOND: Final = 5_000
 REST_WHILE_BUSY: Final = 5
 
 
-async def digest_round(database: Database, matcher: Matcher, settings: Settings) -> int:
-    """Digest the chains that are settled now; how many there were.
+class Digestion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a round did."""
+
+    chains: int = 0
+    late: float = 0.0
+    """Seconds that the longest waiting chain had been settled."""
+
+
+async def digest_round(database: Database, matcher: Matcher, settings: Settings) -> Digestion:
+    """Digest the chains that are settled now.
 
     One chain that cannot be digested must not hold up the others: when a round fails, its
     chains go one by one, and those that fail are set aside until a further record marks them.
     """
-    names: list[str] = []
+    settled = Settled(names=[])
     try:
         async with database.session() as session:
-            names = await claim_settled(
+            settled = await claim_settled(
                 session, quiet_seconds=settings.quiet_seconds, limit=CHAINS_A_ROUND
             )
+            names = settled.names
             if not names:
-                return 0
+                return Digestion()
             done = await digest_chains(session, matcher, names, most=settings.max_chain_records)
     except DatabaseUnavailable:
         raise
     except Exception as error:
-        if not names:
+        if not settled.names:
             raise
         log.warning("digest_goes_one_by_one", reason=repr(error))
-        return await _one_by_one(database, matcher, settings, names)
+        return Digestion(chains=await _one_by_one(database, matcher, settings, settled.names))
     _tell(done)
-    return len(names)
+    return Digestion(chains=len(names), late=settled.waited - settings.quiet_seconds)
 
 
 async def _one_by_one(
@@ -158,10 +170,10 @@ class Digest:
     async def run(self) -> None:
         """Round after round until cancelled; a failing round is logged, counted, tried again."""
         while True:
-            busy = False
+            late: float | None = None
             started = time.monotonic()
             try:
-                busy = await self._round()
+                late = await self._round()
                 self._last_success = time.monotonic()
             except DatabaseUnavailable as error:
                 metrics.DIGEST_FAILURES.inc()
@@ -169,30 +181,32 @@ class Digest:
             except Exception:
                 metrics.DIGEST_FAILURES.inc()
                 log.exception("digest_round_failed")
-            if busy:
-                await self._rest(time.monotonic() - started)
+            if late is not None:
+                await self._rest(time.monotonic() - started, late)
             else:
                 await asyncio.sleep(self._settings.digest_interval_seconds)
 
-    async def _rest(self, worked: float) -> None:
-        """It shares an interpreter with the requests: as long as it worked, and longer while
-        they keep it busy. What waits for it waits in the database."""
+    async def _rest(self, worked: float, late: float) -> None:
+        """It shares an interpreter with the requests: as long as it worked, shorter when chains
+        wait, and longer while requests keep it busy. What waits for it waits in the database."""
         before, looked = self._records_written(), time.monotonic()
-        await asyncio.sleep(min(worked, LONGEST_REST_SECONDS))
+        share = REST_WHEN_LATE if late > LATE_SECONDS else 1.0
+        await asyncio.sleep(min(worked * share, LONGEST_REST_SECONDS))
         rate = (self._records_written() - before) / (time.monotonic() - looked)
         if rate > BUSY_RECORDS_A_SECOND:
             await asyncio.sleep(min(worked * REST_WHILE_BUSY, LONGEST_REST_SECONDS))
 
-    async def _round(self) -> bool:
+    async def _round(self) -> float | None:
+        """How late it is, in seconds; None when there was nothing to do."""
         await self._refresh()
         await follow_senders(self._database)
-        chains = await digest_round(self._database, self._catalogue.matcher, self._settings)
+        done = await digest_round(self._database, self._catalogue.matcher, self._settings)
         rematched = await self._rematch()
         if time.monotonic() >= self._gauge_due:
             self._gauge_due = time.monotonic() + GAUGE_SECONDS
             async with self._database.session() as session:
                 metrics.INCIDENTS_OPEN.set(await queries.count_unresolved(session))
-        return chains > 0 or rematched > 0
+        return done.late if done.chains or rematched else None
 
     async def _refresh(self) -> None:
         """Follow the catalogue: after an import, a verdict or a quarantine, all is matched anew."""

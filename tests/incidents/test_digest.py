@@ -36,7 +36,7 @@ async def store_at(database: Database, at: datetime, *records: dict[str, Any]) -
 async def digest(database: Database, settings: Settings, matcher: Matcher = MATCHER) -> int:
     async with database.session() as session:
         await sync_known_issues(session, matcher.issues.values())
-    return await digest_round(database, matcher, settings)
+    return (await digest_round(database, matcher, settings)).chains
 
 
 async def all_incidents(database: Database) -> list[Any]:
@@ -219,7 +219,7 @@ async def test_a_round_that_fails_gives_its_work_back(
 ) -> None:
     await store(database, failing("c"))
     async with database.session() as session:
-        names = await claim_settled(session, quiet_seconds=0, limit=9)
+        names = (await claim_settled(session, quiet_seconds=0, limit=9)).names
         await take_marks(session, names)
         await session.rollback()
 
@@ -261,7 +261,7 @@ async def test_a_replica_goes_past_the_chains_that_another_one_has(
     await store(database, failing("c"))
 
     async with database.session() as first:
-        assert await claim_settled(first, quiet_seconds=0, limit=9) == ["c"]
+        assert (await claim_settled(first, quiet_seconds=0, limit=9)).names == ["c"]
         await store(database, failing("d"))
         assert await digest(database, settings) == 1
 
