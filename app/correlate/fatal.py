@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from app.correlate.calls import Node
-from app.correlate.failures import Failure
+from app.correlate.failure import Failure
 from app.correlate.outcomes import ended_well, was_handled, was_repeated_well
 
 MOST_COMPARED: Final = 16

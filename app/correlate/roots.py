@@ -7,7 +7,8 @@ import msgspec
 
 from app.correlate.calls import Node, Tie
 from app.correlate.facts import is_own, is_report, is_timeout, text_of
-from app.correlate.failures import Bond, Failure, Failures
+from app.correlate.failure import Bond, Failure
+from app.correlate.failures import Failures
 from app.correlate.fatal import fatal_first
 from app.correlate.link import Link
 from app.correlate.model import Confidence, Root, Symptom
