@@ -13,9 +13,9 @@ from app.incidents.lifecycle import Standing
 from app.incidents.tables import EventKind, incident_roots, incidents
 from app.normalise.text import json_text
 
-# The digest's own turn (app/correlate): who moves chains between incidents waits for its round,
-# and it skips its turn meanwhile. So no chain is added to an incident that gives its roots away.
-_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtext('prodsentinel.digest'))")
+# One after the other: two merges that share an incident would each wait for the other's roots.
+# The digest needs no turn: it reads again where its roots go once it has locked their incidents.
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtext('prodsentinel.incidents'))")
 
 # Sorted: two merges locking incidents in opposite order would deadlock.
 _LOCK = text("""
@@ -123,7 +123,7 @@ def standing_of(row: Any) -> Standing:
 
 
 async def wait_for_turn(session: AsyncSession) -> None:
-    """No digest from here to the end of the transaction. Before any row is locked."""
+    """No other merge, split or recount until the transaction ends. Before any row is locked."""
     await session.execute(_TAKE_TURN)
 
 

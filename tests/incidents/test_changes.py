@@ -7,12 +7,12 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.correlate.queries import settled_chains
 from app.database import Database
 from app.incidents import lifecycle
 from app.incidents.changes import Author, InvalidMove, change, merge_incidents, split_incident
 from app.incidents.count_queries import count_differences, recount
 from app.incidents.lifecycle import ImpossibleChange
+from app.incidents.queries import lock_incidents
 from tests.incidents.seeded import add_chain, add_counted
 
 pytestmark = pytest.mark.anyio
@@ -86,10 +86,9 @@ async def test_a_merge_waits_for_the_round_of_the_digest(
 ) -> None:
     one = await add_counted(connection, database, "v1:a")
     other = await add_counted(connection, database, "v1:b")
-    await connection.execute("INSERT INTO chain_marks (correlation_id) VALUES ('its-turn')")
 
     async with database.session() as digest:
-        assert await settled_chains(digest, quiet_seconds=0, limit=1) == ["its-turn"]
+        assert other in await lock_incidents(digest, [other])
         merging = asyncio.create_task(merge(database, one, other))
         await until_somebody_waits(connection)
         # What a round adds to the incident that its root has now must not be left behind there.
@@ -108,7 +107,7 @@ async def merge(database: Database, into: UUID, other: UUID) -> None:
 
 
 async def until_somebody_waits(connection: asyncpg.Connection) -> None:
-    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     async with asyncio.timeout(20):
         while True:
             if await connection.fetchval(waiting):
