@@ -18,11 +18,18 @@ AppError
 ├── InvalidCursor           (query)
 ├── NotAMatch               (catalogue)
 ├── ServiceUnreachable      (canary)
+├── InvalidTarget           (alerts)
+├── VersionChanged          (alerts)
+├── NotDead                 (alerts)
 └── NotFound
     ├── UnknownChain        (query)
     ├── RecordsGone         (query)
     ├── UnknownIncident     (query)
-    └── UnknownKnownIssue   (query)
+    ├── UnknownKnownIssue   (query)
+    ├── UnknownTarget       (alerts)
+    ├── UnknownDelivery     (alerts)
+    ├── UnknownThreshold    (alerts)
+    └── UnknownEntry        (alerts)
 """
 
 

@@ -11,6 +11,7 @@ from litestar.plugins.problem_details import (
     ProblemDetailsPlugin,
 )
 
+from app.alerts.handlers import InvalidTarget, NotDead, VersionChanged
 from app.catalogue.handlers import NotAMatch
 from app.database import DatabaseUnavailable
 from app.errors import AppError, NotFound
@@ -29,6 +30,9 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAMatch: HTTPStatus.CONFLICT,
+    NotDead: HTTPStatus.CONFLICT,
+    InvalidTarget: HTTPStatus.BAD_REQUEST,
+    VersionChanged: HTTPStatus.PRECONDITION_FAILED,
     SenderLeft: HTTPStatus.BAD_REQUEST,
     BodyTimedOut: HTTPStatus.REQUEST_TIMEOUT,
     SenderOverLimit: HTTPStatus.TOO_MANY_REQUESTS,
