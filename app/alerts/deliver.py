@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import uuid4
 from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
@@ -16,7 +17,8 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import metrics
-from app.alerts import queries, signing
+from app.alerts import outbox_queries as queries
+from app.alerts import signing
 from app.alerts.addresses import Reach
 from app.alerts.messages import Alert, summary_of, with_id
 from app.alerts.model import Claimed, Target, TargetKind
@@ -116,7 +118,7 @@ class Courier:
     async def _collapse(
         self, session: AsyncSession, name: str, *, keep: int, now: datetime
     ) -> None:
-        delivery_id = queries.new_delivery_id()
+        delivery_id = uuid4()
         counts = await queries.collapse(session, name, keep=keep, into=delivery_id)
         summary = summary_of(counts, at=now, public_url=self._public_url)
         await queries.add_summary(session, name, summary, delivery_id=delivery_id)

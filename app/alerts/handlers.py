@@ -10,7 +10,7 @@ from litestar import Response, Router, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from app.alerts import keeping
+from app.alerts import kept_queries
 from app.alerts.deliver import Sender
 from app.alerts.inputs import (
     TargetRequest,
@@ -18,9 +18,10 @@ from app.alerts.inputs import (
     TestAnswer,
     ThresholdRequest,
     ThresholdView,
+    VersionChanged,
+    require_version,
     view_of,
 )
-from app.alerts.keeping import VersionChanged, require_version
 from app.alerts.messages import alert_for_test, with_id
 from app.alerts.model import DeliveryState, DeliveryView, Target, TargetKind
 from app.alerts.queries import all_targets
@@ -78,7 +79,7 @@ async def get_target(
 ) -> Response[TargetView]:
     """One, with its version as ETag."""
     async with database.session() as session:
-        return _tagged(view_of(_found(await keeping.find_target(session, name))))
+        return _tagged(view_of(_found(await kept_queries.find_target(session, name))))
 
 
 @put(
@@ -97,10 +98,10 @@ async def put_target(
     if not _NAME.fullmatch(name):
         raise InvalidTarget("a name is 1 to 100 of A-Z a-z 0-9 . _ - and begins with none of . _ -")
     async with database.session() as session:
-        before = await keeping.find_target(session, name, for_update=True)
+        before = await kept_queries.find_target(session, name, for_update=True)
         require_version(if_match, before.version if before else None)
         _check(data, before, sender)
-        return _tagged(view_of(await keeping.save_target(session, name, data.row())))
+        return _tagged(view_of(await kept_queries.save_target(session, name, data.row())))
 
 
 def _check(data: TargetRequest, before: Target | None, sender: Sender) -> None:
@@ -121,9 +122,9 @@ async def delete_target(
 ) -> None:
     """What waits for it is given up."""
     async with database.session() as session:
-        found = _found(await keeping.find_target(session, name, for_update=True))
+        found = _found(await kept_queries.find_target(session, name, for_update=True))
         require_version(if_match, found.version)
-        await keeping.delete_target(session, name)
+        await kept_queries.delete_target(session, name)
 
 
 @post(
@@ -140,7 +141,7 @@ async def send_test(
 ) -> TestAnswer:
     """Send a message now, whatever the routing says, and tell what came back."""
     async with database.session() as session:
-        target = _found(await keeping.find_target(session, name))
+        target = _found(await kept_queries.find_target(session, name))
     now = datetime.now(UTC)
     alert = with_id(alert_for_test(name, at=now, public_url=settings.public_url), str(uuid4()))
     started = time.monotonic()
@@ -163,13 +164,16 @@ def _found(target: Target | None) -> Target:
 @get("/alert-deliveries", operation_id="listAlertDeliveries", responses=problems(400, 503))
 async def list_deliveries(
     database: NamedDependency[Database],
-    state: Annotated[DeliveryState | None, QueryParameter()] = None,
+    # Not `state`: Litestar keeps that name for its own.
+    in_state: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
     target: Annotated[str | None, QueryParameter(max_length=100, pattern=r"^[^\x00]*$")] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
 ) -> list[DeliveryView]:
     """Messages, newest first."""
     async with database.session() as session:
-        return await keeping.list_deliveries(session, state=state, target=target, limit=limit)
+        return await kept_queries.list_deliveries(
+            session, state=in_state, target=target, limit=limit
+        )
 
 
 @post(
@@ -183,20 +187,20 @@ async def retry_delivery(
 ) -> DeliveryView:
     """Try a message again that was given up, from its first attempt on, under its old key."""
     async with database.session() as session:
-        found = await keeping.find_delivery(session, delivery_id)
+        found = await kept_queries.find_delivery(session, delivery_id)
         if found is None:
             raise UnknownDelivery
-        exists = await keeping.find_target(session, found.target)
+        exists = await kept_queries.find_target(session, found.target)
         if found.state is not DeliveryState.DEAD or not exists:
             raise NotDead
-        return await keeping.try_again(session, delivery_id)
+        return await kept_queries.try_again(session, delivery_id)
 
 
 @get("/alert-thresholds", operation_id="listAlertThresholds", responses=problems(503))
 async def list_thresholds(database: NamedDependency[Database]) -> list[ThresholdView]:
     """All of them, by known issue."""
     async with database.session() as session:
-        return await keeping.list_thresholds(session)
+        return await kept_queries.list_thresholds(session)
 
 
 @get(
@@ -209,7 +213,7 @@ async def get_threshold(
 ) -> Response[ThresholdView]:
     """One, with its version as ETag."""
     async with database.session() as session:
-        found = await keeping.find_threshold(session, known_issue_id)
+        found = await kept_queries.find_threshold(session, known_issue_id)
     if found is None:
         raise UnknownThreshold
     return _tagged(found)
@@ -228,11 +232,11 @@ async def put_threshold(
 ) -> Response[ThresholdView]:
     """From how many chains an hour on a known issue is told."""
     async with database.session() as session:
-        before = await keeping.find_threshold(session, known_issue_id)
+        before = await kept_queries.find_threshold(session, known_issue_id)
         require_version(if_match, before.version if before else None)
-        if not await keeping.is_entry(session, known_issue_id):
+        if not await kept_queries.is_entry(session, known_issue_id):
             raise UnknownEntry
-        saved = await keeping.save_threshold(
+        saved = await kept_queries.save_threshold(
             session, known_issue_id, chains_per_hour=data.chains_per_hour
         )
         return _tagged(saved)
@@ -248,11 +252,11 @@ async def delete_threshold(
 ) -> None:
     """It is told no more."""
     async with database.session() as session:
-        found = await keeping.find_threshold(session, known_issue_id)
+        found = await kept_queries.find_threshold(session, known_issue_id)
         if found is None:
             raise UnknownThreshold
         require_version(if_match, found.version)
-        await keeping.delete_threshold(session, known_issue_id)
+        await kept_queries.delete_threshold(session, known_issue_id)
 
 
 router = Router(

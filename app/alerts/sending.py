@@ -83,17 +83,23 @@ async def resolve(host: str, port: int) -> tuple[Address, ...]:
 
 
 async def post(
-    url: str, *, body: bytes, headers: dict[str, str], reach: Reach, resolve: Resolve = resolve
+    url: str,
+    *,
+    body: bytes,
+    headers: dict[str, str],
+    reach: Reach,
+    resolve: Resolve = resolve,
+    seconds: float = TOTAL_SECONDS,
 ) -> Answered:
     """Send it once; never raises for what the other side, or the way to it, does wrong."""
     # Imported late: a service without targets needs no HTTP client.
     import httpx  # noqa: PLC0415
 
     try:
-        async with asyncio.timeout(TOTAL_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _post(url, body, headers, reach, resolve)
     except TimeoutError:
-        reason = f"no answer within {TOTAL_SECONDS:g} s"
+        reason = f"no answer within {seconds:g} s"
     except httpx.ConnectTimeout:
         reason = f"no connection within {CONNECT_SECONDS:g} s"
     except AddressRefused as error:

@@ -9,7 +9,7 @@ import structlog
 from app import metrics
 from app.alerts.deliver import Courier, Sender
 from app.alerts.route import route_round
-from app.alerts.watch import check_thresholds, note_canary_loss, prune, tell_standing
+from app.alerts.watch_queries import check_thresholds, note_canary_loss, prune, read_standing
 from app.database import Database, DatabaseUnavailable
 from app.settings import Settings
 
@@ -77,7 +77,9 @@ class Alerts:
 
     async def _stand(self) -> None:
         async with self._database.session() as session:
-            await tell_standing(session)
+            standing = await read_standing(session)
+        metrics.ALERTS_DEAD.set(standing.dead)
+        metrics.ALERT_OLDEST_WAITING_SECONDS.set(standing.oldest_seconds)
 
 
 async def _again(name: str, work: Callable[[], Awaitable[object]], seconds: float) -> None:

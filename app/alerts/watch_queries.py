@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from msgspec import Struct
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import metrics
 from app.incidents.tables import EventKind, events
 
 QUIET_AFTER_LOSS: Final = timedelta(minutes=10)
@@ -34,7 +34,7 @@ _CHECK_THRESHOLDS = text("""
         GROUP BY homes.known_issue_id
     ), changed AS (
         UPDATE alert_thresholds AS threshold
-        SET breached_at = CASE WHEN breached_at IS NULL THEN now() END
+        SET breached_at = CASE WHEN threshold.breached_at IS NULL THEN now() END
         FROM alert_thresholds AS same
         LEFT JOIN counted ON counted.known_issue_id = same.known_issue_id
         WHERE threshold.known_issue_id = same.known_issue_id
@@ -97,7 +97,14 @@ async def prune(session: AsyncSession) -> None:
     await session.execute(_PRUNE, {"days": DAYS_KEPT})
 
 
-async def tell_standing(session: AsyncSession) -> None:
+class Standing(Struct, frozen=True, kw_only=True):
+    """How the outbox stands."""
+
+    dead: int
+    oldest_seconds: float
+    """Age of the oldest event that is not routed, or message that waits for an enabled target."""
+
+
+async def read_standing(session: AsyncSession) -> Standing:
     row = (await session.execute(_STANDING)).one()
-    metrics.ALERTS_DEAD.set(row.dead)
-    metrics.ALERT_OLDEST_WAITING_SECONDS.set(max(0.0, row.oldest))
+    return Standing(dead=row.dead, oldest_seconds=max(0.0, row.oldest))

@@ -1,11 +1,9 @@
 """Every statement behind the API of the alerts, by name."""
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,23 +12,6 @@ from app.alerts.model import DeliveryState, DeliveryView, Target
 from app.alerts.queries import target_of
 from app.alerts.tables import alert_deliveries, alert_targets, alert_thresholds
 from app.catalogue.tables import known_issues
-from app.errors import AppError
-
-_TAG: Final = re.compile(r'"([^"]*)"')
-
-
-class VersionChanged(AppError):
-    """Somebody changed it since you read it; read it again and decide anew."""
-
-
-def require_version(if_match: str | None, version: int | None) -> None:
-    """`version` None: it does not exist. Raises `VersionChanged` (RFC 9110, 13.1.1)."""
-    if if_match is None or (if_match.strip() == "*" and version is not None):
-        return
-    # A weak tag never matches here, says the RFC.
-    tags = {tag for part in if_match.split(",") for tag in _TAG.findall(part) if "W/" not in part}
-    if str(version) not in tags:
-        raise VersionChanged
 
 
 async def find_target(
@@ -156,7 +137,7 @@ async def save_threshold(
     if row is None:
         made = insert(table).values(known_issue_id=known_issue_id, chains_per_hour=chains_per_hour)
         row = (await session.execute(made.returning(table))).mappings().one()
-    return msgspec.convert(dict(row), ThresholdView)
+    return ThresholdView(**row)
 
 
 async def delete_threshold(session: AsyncSession, known_issue_id: str) -> None:
