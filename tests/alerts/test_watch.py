@@ -1,5 +1,6 @@
 """Known issues above their thresholds, losses of the canary, and what is forgotten."""
 
+import asyncio
 import json
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -7,9 +8,14 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from app.alerts.deliver import Sender
 from app.alerts.watch_queries import check_thresholds, note_canary_loss, prune, read_standing
+from app.alerts.worker import Alerts
 from app.database import Database
-from tests.alerts.outbox import add_event, add_target, deliveries, route
+from app.settings import Settings
+from tests.alerts.outbox import LOOPBACK, add_event, add_target, deliveries, route
+from tests.alerts.receiver import hangs, receiving
+from tests.alerts.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -177,3 +183,42 @@ async def test_the_oldest_that_waits_is_told_in_seconds(
 
     assert nothing == await oldest() == 0
     assert 0 < unrouted < 3600 <= waiting
+
+
+async def test_what_the_canary_lost_is_told_by_the_worker(
+    database: Database, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    alerts = Alerts(database, Sender(LOOPBACK), settings)
+    async with receiving() as receiver:
+        await add_target(connection, receiver.url)
+        running = asyncio.create_task(alerts.run())
+        alerts.canary_lost({"missing": 3})
+        await until(receiver.has_got, seconds=20)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    assert receiver.got[0].json["type"] == "canary.loss"
+    assert receiver.got[0].json["data"]["canary"] == {"missing": 3}
+
+
+async def test_a_receiver_that_hangs_keeps_no_other_waiting(
+    database: Database, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    alerts = Alerts(database, Sender(LOOPBACK), settings)
+    async with receiving(hangs) as slow, receiving() as quick:
+        await add_target(connection, slow.url, name="a-slow")
+        await add_target(connection, quick.url, name="quick")
+        running = asyncio.create_task(alerts.run())
+        await add_event(connection)
+        await until(slow.has_got, seconds=20)
+        await add_event(connection)
+
+        async def has_both() -> bool:
+            return len(quick.got) == 2
+
+        await until(has_both, seconds=8)
+        still_hangs = not await slow.is_left()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    assert still_hangs
