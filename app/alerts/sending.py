@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from app.alerts.addresses import Address, Reach, parse, refusal
@@ -21,6 +22,8 @@ TOTAL_SECONDS: Final = 10.0
 MOST_ANSWER_BYTES: Final = 65_536
 SHOWN_CHARACTERS: Final = 300
 LONGEST_URL: Final = 2_000
+SECRET_CHARACTERS: Final = 8
+"""A part of a path may be a secret from this length on."""
 GONE: Final = 410
 """The receiver wants no more messages (Standard Webhooks, "Delivery success and failure")."""
 _SUCCESS: Final = range(200, 300)
@@ -97,7 +100,7 @@ async def post(
 
     try:
         async with asyncio.timeout(seconds):
-            return await _post(url, body, headers, reach, resolve)
+            return _without_url(await _post(url, body, headers, reach, resolve), url)
     except TimeoutError:
         reason = f"no answer within {seconds:g} s"
     except httpx.ConnectTimeout:
@@ -185,6 +188,20 @@ def _judge(status: int, headers: Any, text: str) -> Answered:
         text=text,
         retry_after=read_retry_after(headers.get("retry-after", ""), now=datetime.now(UTC)),
     )
+
+
+def _without_url(answered: Answered, url: str) -> Answered:
+    """Receivers like to repeat the path they do not know, and it may be a secret."""
+    parts = urlsplit(url)
+    long = [part for part in parts.path.split("/") if len(part) >= SECRET_CHARACTERS]
+    for part in (parts.query, parts.path.strip("/"), *long):
+        if part:
+            answered = msgspec.structs.replace(
+                answered,
+                reason=answered.reason.replace(part, "…"),
+                text=answered.text.replace(part, "…"),
+            )
+    return answered
 
 
 def read_retry_after(text: str, *, now: datetime) -> float | None:

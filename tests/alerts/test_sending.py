@@ -68,6 +68,16 @@ async def test_a_redirect_is_not_followed_and_its_place_is_named() -> None:
     assert len(receiver.got) == 1
 
 
+async def test_a_path_that_the_receiver_repeats_is_not_kept() -> None:
+    said = "Cannot POST /hook/very-secret-path?token=tiny: very-secret-path"
+    async with receiving(says(404, said), says(302, Location="/hook/very-secret-path/")) as one:
+        answered = [await send(one.url + "?token=tiny") for _ in range(2)]
+
+    assert answered[0].text == "Cannot POST /…?…: …"
+    assert "secret" not in answered[0].reason + answered[1].reason
+    assert "redirect" in answered[1].reason
+
+
 async def test_a_receiver_that_hangs_is_left() -> None:
     async with receiving(hangs) as receiver:
         answered = await send(receiver.url, seconds=0.5)
