@@ -130,10 +130,11 @@ class Courier:
     ) -> None:
         outcome, values = self._consequence(claimed, answered)
         common = {"status": answered.status, "error": answered.reason}
+        if answered.is_gone:
+            # Before its message: who deletes a target locks them in this order, too.
+            await queries.disable(session, target.name, reason=answered.reason)
         if not await queries.record(session, claimed, **common, **values):
             outcome = "overtaken"
-        elif answered.is_gone:
-            await queries.disable(session, target.name, reason=answered.reason)
         metrics.ALERT_DELIVERIES.labels(outcome=outcome).inc()
         if outcome != "delivered":
             log.warning(

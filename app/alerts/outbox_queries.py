@@ -5,7 +5,7 @@ Times are the database's: replicas whose clocks differ agree on leases and minut
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,9 @@ from app.alerts.model import SUMMARY, Claimed, Target
 from app.alerts.queries import target_of
 from app.alerts.tables import alert_deliveries, alert_targets
 from app.incidents.tables import EventKind
+
+MOST_AT_ONCE: Final = 20_000
+"""Of a storm; one statement must end in time."""
 
 
 async def database_time(session: AsyncSession) -> datetime:
@@ -98,7 +101,7 @@ _COLLAPSE = text("""
         SELECT delivery_id FROM alert_deliveries
         WHERE target = :target AND state = 'waiting' AND due_at <= now()
         ORDER BY created_at, delivery_id
-        OFFSET :keep
+        OFFSET :keep LIMIT :most
         FOR UPDATE
     ), moved AS (
         UPDATE alert_deliveries AS delivery
@@ -117,12 +120,16 @@ _COLLAPSE = text("""
 """)
 
 
-async def collapse(session: AsyncSession, name: str, *, keep: int, into: UUID) -> dict[str, int]:
+async def collapse(
+    session: AsyncSession, name: str, *, keep: int, into: UUID, most: int = MOST_AT_ONCE
+) -> dict[str, int]:
     """Take all but the oldest so many out of the queue; how many there were of each kind.
 
-    A summary among them counts as what it stood for.
+    A summary among them counts as what it stood for. What is over `most` is left for the next
+    time.
     """
-    rows = await session.execute(_COLLAPSE, {"target": name, "keep": keep, "summary": into})
+    values = {"target": name, "keep": keep, "summary": into, "most": most}
+    rows = await session.execute(_COLLAPSE, values)
     return {row.kind: row.messages for row in rows}
 
 

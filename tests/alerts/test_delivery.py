@@ -14,6 +14,7 @@ import structlog
 
 from app.alerts.addresses import Reach
 from app.alerts.deliver import Courier
+from app.alerts.outbox_queries import collapse
 from app.alerts.pace import MOST_ATTEMPTS
 from app.database import Database
 from tests.alerts.outbox import (
@@ -187,6 +188,21 @@ async def test_a_summary_that_failed_counts_on_in_the_next(
         await courier(database).serve("team")
 
     assert [got.json["data"]["counts"] for got in receiver.got] == [{"opened": 30}, {"opened": 42}]
+
+
+async def test_a_storm_without_end_is_collapsed_in_parts(
+    database: Database, connection: asyncpg.Connection
+) -> None:
+    await add_target(connection, "http://127.0.0.1:9/")
+    for _ in range(30):
+        await add_event(connection)
+    await route(database)
+    async with database.session() as session:
+        counts = await collapse(session, "team", keep=3, into=uuid4(), most=10)
+
+    states = [row["state"] for row in await deliveries(connection)]
+    assert counts == {"opened": 10}
+    assert states == ["waiting"] * 3 + ["collapsed"] * 10 + ["waiting"] * 17
 
 
 async def test_two_workers_send_each_message_once(

@@ -152,6 +152,16 @@ async def test_a_test_message_goes_out_now_and_its_answer_is_told(inner: Setting
     assert receiver.got[0].headers["webhook-signature"].startswith("v1,")
 
 
+async def test_the_shape_of_targets_stands_in_the_open_api_document(
+    client: httpx.AsyncClient,
+) -> None:
+    document = (await client.get("/schema/openapi.json")).json()
+
+    put = document["paths"]["/api/alert-targets/{name}"]["put"]
+    assert {"200", "400", "412"} <= put["responses"].keys()
+    assert "secret" not in document["components"]["schemas"]["TargetView"]["properties"]
+
+
 async def test_the_service_delivers_by_itself_and_measures_it(
     inner: Settings, connection: asyncpg.Connection
 ) -> None:
