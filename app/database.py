@@ -194,6 +194,8 @@ def _make_engine(url: str, settings: Settings) -> AsyncEngine:
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
+        # An error would show the values of its statement: secrets of targets, log records.
+        hide_parameters=True,
         connect_args=_connection_arguments(settings),
     )
 

@@ -25,11 +25,18 @@ AppError
 ├── InvalidSpan             (query)
 ├── NotAMatch               (catalogue)
 ├── ServiceUnreachable      (canary)
+├── InvalidTarget           (alerts)
+├── VersionChanged          (alerts)
+├── NotDead                 (alerts)
 └── NotFound
     ├── UnknownChain        (query)
     ├── RecordsGone         (query)
     ├── UnknownIncident     (incidents)
-    └── UnknownKnownIssue   (query)
+    ├── UnknownKnownIssue   (query)
+    ├── UnknownTarget       (alerts)
+    ├── UnknownDelivery     (alerts)
+    ├── UnknownThreshold    (alerts)
+    └── UnknownEntry        (alerts)
 """
 
 

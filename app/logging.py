@@ -8,6 +8,9 @@ from structlog.typing import Processor
 
 from app.settings import Settings
 
+# Without variables: among those of a request stand its body and the secrets in it.
+_SPARING = structlog.dev.RichTracebackFormatter(show_locals=False)
+
 
 def configure_logging(settings: Settings) -> None:
     """Send structlog and standard-library logs through one formatter to standard error."""
@@ -23,7 +26,7 @@ def configure_logging(settings: Settings) -> None:
     renderers: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer()]
+        else [structlog.dev.ConsoleRenderer(exception_formatter=_SPARING)]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

@@ -14,6 +14,10 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from app import __version__, metrics
+from app.alerts.addresses import Reach
+from app.alerts.deliver import Sender
+from app.alerts.handlers import router as alerts_router
+from app.alerts.worker import Alerts
 from app.canary.address import own_url
 from app.canary.findings import Plan
 from app.catalogue.handlers import router as catalogue_router
@@ -61,11 +65,16 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
     upkeep = Upkeep(database, catalogue, settings)
     accept = Ingest(committer, admission, settings)
     maintenance = Maintenance(settings)
+    sender = Sender(
+        Reach(inner=settings.alert_private_targets, networks=settings.alert_allowed_networks())
+    )
+    alerts = Alerts(database, sender, settings)
     provided = {
         "settings": settings,
         "database": database,
         "catalogue": catalogue,
         "accept": accept,
+        "sender": sender,
         "check_health": HealthCheck(database, digest, catalogue, outage),
     }
 
@@ -81,9 +90,10 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             asyncio.create_task(digest.run(), name="digest"),
             asyncio.create_task(upkeep.run(), name="upkeep"),
             asyncio.create_task(maintenance.run(), name="maintenance"),
+            asyncio.create_task(alerts.run(), name="alerts"),
         ]
         if settings.canary_rate:
-            workers.append(asyncio.create_task(_watch(settings), name="canary"))
+            workers.append(asyncio.create_task(_watch(settings, alerts), name="canary"))
         if owns_process:
             workers.append(asyncio.create_task(spare_the_collector(upkeep.done_once)))
         for worker in workers:
@@ -128,6 +138,7 @@ def _measured_router() -> Router:
             catalogue_router,
             chain_router,
             incidents_router,
+            alerts_router,
             query_router,
             PrometheusController,
         ],
@@ -140,13 +151,14 @@ def _watched(catalogue: LiveCatalogue, records: list[LogRecord]) -> set[str]:
     return catalogue.matcher.watch.chains_of(records)
 
 
-async def _watch(settings: Settings) -> None:
+async def _watch(settings: Settings, alerts: Alerts) -> None:
     """Write to this very process and read back, over its address."""
     # Imported late: most run without it, and it brings an HTTP client.
     from app.canary.worker import CanaryWorker  # noqa: PLC0415
 
     url = own_url(settings.host, settings.port)
-    await CanaryWorker(url, Plan(rate=settings.canary_rate)).run()
+    plan = Plan(rate=settings.canary_rate)
+    await CanaryWorker(url, plan, tell_loss=alerts.canary_lost).run()
 
 
 def _tell_end(worker: asyncio.Task[None], *, stops_process: bool) -> None:

@@ -78,6 +78,21 @@ CANARY_LAST_SUCCESS = Gauge(
 CANARY_FAILURES = Counter(
     "prodsentinel_canary_failures", "Times the canary itself failed and began again."
 )
+ALERT_DELIVERIES = Counter(
+    "prodsentinel_alert_deliveries",
+    "Attempts to deliver a message, by outcome; collapsed ones are counted in a summary.",
+    ["outcome"],
+)
+ALERTS_DEAD = Gauge(
+    "prodsentinel_alerts_dead", "Messages given up; a person may have them tried again."
+)
+ALERT_OLDEST_WAITING_SECONDS = Gauge(
+    "prodsentinel_alert_oldest_waiting_seconds",
+    "Age of the oldest event or message that waits, during quiet hours too; 0: none waits.",
+)
+ALERT_FAILURES = Counter(
+    "prodsentinel_alert_failures", "Rounds of the alerts that failed by themselves.", ["work"]
+)
 PARTITIONS = Gauge("prodsentinel_partitions", "Partitions of the log records, the default one too.")
 OLDEST_PARTITION_DAYS = Gauge(
     "prodsentinel_oldest_partition_days", "How many days ago the oldest partition's day was."

@@ -11,6 +11,7 @@ from litestar.plugins.problem_details import (
     ProblemDetailsPlugin,
 )
 
+from app.alerts.handlers import InvalidTarget, NotDead, VersionChanged
 from app.catalogue.handlers import NotAMatch
 from app.database import DatabaseUnavailable
 from app.errors import AppError, NotFound
@@ -40,6 +41,9 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     InvalidPrecondition: HTTPStatus.BAD_REQUEST,
     ChangedMeanwhile: HTTPStatus.PRECONDITION_FAILED,
     PreconditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
+    NotDead: HTTPStatus.CONFLICT,
+    InvalidTarget: HTTPStatus.BAD_REQUEST,
+    VersionChanged: HTTPStatus.PRECONDITION_FAILED,
     SenderLeft: HTTPStatus.BAD_REQUEST,
     BodyTimedOut: HTTPStatus.REQUEST_TIMEOUT,
     SenderOverLimit: HTTPStatus.TOO_MANY_REQUESTS,

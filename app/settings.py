@@ -2,8 +2,10 @@
 
 import difflib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import dotenv_values
@@ -162,6 +164,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
         ),
     ] = 0.0
 
+    public_url: Annotated[
+        str,
+        Meta(
+            description="Where people reach this service, for links in alerts, "
+            "https://sentinel.example.com; empty: alerts hold no links."
+        ),
+    ] = ""
+    alert_private_targets: Annotated[
+        bool,
+        Meta(description="Whether alerts may go to private and loopback addresses: true or false."),
+    ] = False
+    alert_networks: Annotated[
+        str,
+        Meta(
+            description="Networks that alerts may go to, whatever else is refused, "
+            "as 10.1.0.0/16,fd00::/8."
+        ),
+    ] = ""
+
     def __post_init__(self) -> None:
         if self.database_url:
             _check_database_url(self.database_url)
@@ -170,6 +191,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
                 raise ValueError(
                     f"PRODSENTINEL_CATALOGUE_DIRS names {str(directory)!r}, which is no directory"
                 )
+        _check_public_url(self.public_url)
+        self.alert_allowed_networks()
 
     @property
     def spool_directory(self) -> Path:
@@ -177,6 +200,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
 
     def catalogue_paths(self) -> list[Path]:
         return [Path(part) for part in self.catalogue_dirs.split(":") if part]
+
+    def alert_allowed_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        parts = (part.strip() for part in self.alert_networks.split(","))
+        try:
+            return tuple(ip_network(part) for part in parts if part)
+        except ValueError as error:
+            raise ValueError(f"PRODSENTINEL_ALERT_NETWORKS: {error}") from error
 
 
 def _check_database_url(url: str) -> None:
@@ -187,6 +217,17 @@ def _check_database_url(url: str) -> None:
         raise ValueError(f"DATABASE_URL is not a URL; {shape}") from error
     if parsed.drivername.partition("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError(f"DATABASE_URL has the scheme {parsed.drivername!r}; {shape}")
+
+
+def _check_public_url(url: str) -> None:
+    shape = "it should look like https://sentinel.example.com"
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"PRODSENTINEL_PUBLIC_URL is not a URL; {shape}") from error
+    is_usable = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+    if url and (not is_usable or parts.query or parts.fragment):
+        raise ValueError(f"PRODSENTINEL_PUBLIC_URL={url!r}: {shape}")
 
 
 def environment_names() -> dict[str, str]:
@@ -233,6 +274,7 @@ def _explain(error: msgspec.ValidationError, known: Mapping[str, str | None]) ->
 def _in_words(reason: str) -> str:
     reason = reason.replace("Expected `int`, got `str`", "it should be a whole number")
     reason = reason.replace("Expected `float`, got `str`", "it should be a number")
+    reason = reason.replace("Expected `bool`, got `str`", "it should be true or false")
     for kind in ("`int`", "`float`", "`str`"):
         reason = reason.replace(f"Expected {kind}", "it should be")
     return reason

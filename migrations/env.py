@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+import app.alerts.tables
 import app.catalogue.tables
 import app.incidents.tables
 import app.store.tables  # noqa: F401 - each import fills the metadata

@@ -10,7 +10,8 @@ import pytest
 
 APP = Path(__file__).resolve().parent.parent / "app"
 ROOMS = (
-    "receive", "normalise", "signatures", "store", "catalogue", "correlate", "incidents", "query",
+    "receive", "normalise", "signatures", "store", "catalogue", "correlate", "incidents", "alerts",
+    "query",
 )  # fmt: skip
 CLIENTS = ("canary",)
 """Rooms that know the service by its HTTP address alone."""

@@ -1,6 +1,7 @@
 """The canary beside the service: its own process asked over real HTTP, told as metrics."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -23,9 +24,13 @@ class CanaryWorker:
     By HTTP and not by a call inside: what senders and readers meet is what is watched.
     """
 
-    def __init__(self, url: str, plan: Plan) -> None:
+    def __init__(
+        self, url: str, plan: Plan, *, tell_loss: Callable[[dict[str, int]], None] | None = None
+    ) -> None:
+        """`tell_loss` gets the records of a faulty chain, counted by what became of them."""
         self._url = url
         self._plan = plan
+        self._tell_loss = tell_loss
 
     async def run(self) -> None:
         """Until cancelled; whatever goes wrong is logged and counted, and it begins again."""
@@ -35,11 +40,17 @@ class CanaryWorker:
             try:
                 async with Service(self._url) as service:
                     await _until_it_answers(service)
-                    await Probe(service, self._plan, tell).run()
+                    await Probe(service, self._plan, self._tell).run()
             except Exception:
                 metrics.CANARY_FAILURES.inc()
                 log.exception("canary_failed")
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _tell(self, finding: Finding) -> None:
+        tell(finding)
+        if finding.faulty and self._tell_loss:
+            counts = finding.verdict.counts()
+            self._tell_loss({outcome.value: count for outcome, count in counts.items()})
 
 
 async def _until_it_answers(service: Service) -> None:

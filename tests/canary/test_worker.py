@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -33,9 +33,11 @@ def counted(outcome: str) -> float:
 
 
 @contextlib.asynccontextmanager
-async def watching(url: str) -> AsyncIterator[None]:
+async def watching(
+    url: str, tell_loss: Callable[[dict[str, int]], None] | None = None
+) -> AsyncIterator[None]:
     plan = Plan(rate=10, wait=1)
-    worker = asyncio.create_task(CanaryWorker(url, plan).run())
+    worker = asyncio.create_task(CanaryWorker(url, plan, tell_loss=tell_loss).run())
     try:
         yield
     finally:
@@ -57,14 +59,17 @@ async def test_what_is_read_back_and_what_is_lost_shows_in_the_metrics(
     url = stack.start_api(database_url, free_ports(1)[0])
     connection = await asyncpg.connect(asyncpg_dsn(database_url))
     readable, missing = counted("readable"), counted("missing")
-    async with watching(url):
+    losses: list[dict[str, int]] = []
+    async with watching(url, losses.append):
         await until_more("readable", readable)
         assert counted("missing") == missing
+        assert losses == []
         await connection.execute("DELETE FROM log_records")
         await until_more("missing", missing)
     await connection.close()
 
     success = "prodsentinel_canary_last_success_timestamp_seconds"
+    assert losses[0]["missing"] > 0
     assert time.time() - (REGISTRY.get_sample_value(success) or 0) < 60
     assert (REGISTRY.get_sample_value("prodsentinel_canary_readable_seconds_count") or 0) > 0
 
