@@ -32,8 +32,6 @@ class Process(msgspec.Struct, frozen=True):
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
-    may_end: bool = False
-    """Whether ending by itself is no failure."""
 
     def stop(self) -> None:
         """Ask, wait, then insist."""
@@ -90,6 +88,7 @@ class Stack:
         log_dir.mkdir(parents=True, exist_ok=True)
         self._log_dir = log_dir
         self._processes: list[Process] = []
+        self._tasks: list[Process] = []
 
     def __enter__(self) -> Self:
         return self
@@ -98,13 +97,8 @@ class Stack:
         for process in reversed(self._processes):
             process.stop()
 
-    def start(
-        self, name: str, *arguments: str, may_end: bool = False, **environment: str
-    ) -> Process:
-        """Run `python -m …` with its output in a log file; the terminal's Ctrl-C is ours alone.
-
-        One that `may_end` has a task with an end; the others stay.
-        """
+    def start(self, name: str, *arguments: str, **environment: str) -> Process:
+        """Run `python -m …` with its output in a log file; the terminal's Ctrl-C is ours alone."""
         log = self._log_dir / f"{name}.log"
         with log.open("ab") as output:
             popen = subprocess.Popen(
@@ -116,8 +110,14 @@ class Stack:
                 stderr=output,
                 start_new_session=True,
             )
-        process = Process(name, popen, log, may_end=may_end)
+        process = Process(name, popen, log)
         self._processes.append(process)
+        return process
+
+    def start_task(self, name: str, *arguments: str) -> Process:
+        """The same for what has an end of its own."""
+        process = self.start(name, *arguments)
+        self._tasks.append(process)
         return process
 
     def start_api(self, database_url: str, port: int, **environment: str) -> str:
@@ -158,7 +158,7 @@ class Stack:
 
     def stopped(self) -> Process | None:
         """A process that ended though nobody asked it to."""
-        staying = (process for process in self._processes if not process.may_end)
+        staying = (process for process in self._processes if process not in self._tasks)
         return next((process for process in staying if process.popen.poll() is not None), None)
 
 

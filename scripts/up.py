@@ -111,8 +111,7 @@ def run(settings: Settings, *, traffic: bool) -> int:
         services = stack.start_fake_services(api, ports)
         if traffic:
             stack.start("traffic", "fake_services", "traffic", "--gateway", services["gateway"])
-            scenarios = ("fake_services", "scenario", "all", "--url", api)
-            stack.start("scenarios", *scenarios, may_end=True)
+            stack.start_task("scenarios", "fake_services", "scenario", "all", "--url", api)
         _print_places(api, services, url, data)
         return asyncio.run(_watch(stack, url))
 

@@ -34,11 +34,14 @@ async def may_route(session: AsyncSession) -> bool:
     return bool((await session.execute(_TRY_ROUTING_LOCK)).scalar_one())
 
 
-async def take_unrouted(session: AsyncSession, *, limit: int) -> list[Event]:
-    """Events of the outbox, oldest first, locked until this transaction ends."""
+async def take_unrouted(
+    session: AsyncSession, *, limit: int, settled_seconds: float = 0.0
+) -> list[Event]:
+    """Events of the outbox that are so old, oldest first, locked until this transaction ends."""
+    settled = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, settled_seconds)
     query = (
         select(events)
-        .where(events.c.routed_at.is_(None))
+        .where(events.c.routed_at.is_(None), events.c.happened_at <= settled)
         .order_by(events.c.happened_at, events.c.event_id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -12,15 +12,23 @@ from app.database import Database
 EVENTS_A_ROUND: Final = 500
 
 
-async def route_round(database: Database, *, public_url: str, limit: int = EVENTS_A_ROUND) -> int:
+async def route_round(
+    database: Database,
+    *,
+    public_url: str,
+    limit: int = EVENTS_A_ROUND,
+    settled_seconds: float = 0.0,
+) -> int:
     """Route the oldest events; how many. Raises `DatabaseUnavailable`.
 
+    Events younger than `settled_seconds` wait: a chain that was digested because somebody asked
+    for it may turn out to have another root, and then its incident never was one.
     All of it is committed or none: a crash has the same events routed again.
     """
     async with database.session() as session:
         if not await queries.may_route(session):
             return 0
-        events = await queries.take_unrouted(session, limit=limit)
+        events = await queries.take_unrouted(session, limit=limit, settled_seconds=settled_seconds)
         if not events:
             return 0
         heard = await queries.heard(session, {e.incident_id for e in events if e.incident_id})

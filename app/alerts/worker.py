@@ -28,6 +28,7 @@ class Alerts:
     def __init__(self, database: Database, sender: Sender, settings: Settings) -> None:
         self._database = database
         self._public_url = settings.public_url
+        self._settled_seconds = settings.quiet_seconds + 1
         self._courier = Courier(database, sender, public_url=settings.public_url)
         self._busy: set[str] = set()
         self._loss: Mapping[str, int] | None = None
@@ -47,7 +48,11 @@ class Alerts:
     async def _route(self) -> None:
         if self._loss is not None:
             await self._tell_loss(self._loss)
-        while await route_round(self._database, public_url=self._public_url):
+        while await route_round(
+            self._database,
+            public_url=self._public_url,
+            settled_seconds=self._settled_seconds,
+        ):
             pass
 
     async def _tell_loss(self, outcomes: Mapping[str, int]) -> None:

@@ -1,6 +1,7 @@
 """What became of a call: ended well, ended badly, failed, or nobody knows. Pure."""
 
 import enum
+from http import HTTPStatus
 from typing import Final
 
 from app.correlate.calls import Node
@@ -51,10 +52,15 @@ def _fate(node: Node) -> Fate:
         if link.signature_id is not None:
             return Fate.FAILED
         if is_own_end(node, link):
-            if is_good(link):
+            if is_good(link) and not (failing and _is_refusal(link)):
                 return Fate.WELL
             return Fate.FAILED if failing else Fate.BAD
     return Fate.OPEN
+
+
+def _is_refusal(link: Link) -> bool:
+    """A 4xx is a good answer to a bad request, but not beside an error of one's own."""
+    return (status_of(link) or 0) >= HTTPStatus.BAD_REQUEST
 
 
 def is_own_end(node: Node, link: Link) -> bool:

@@ -30,6 +30,8 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[str, ...]
     environments: tuple[str, ...]
     releases: tuple[str, ...]
+    root_release: str | None
+    """Not stored: which release of the root's service failed."""
     incomplete: bool
     first_at: datetime
     last_at: datetime
@@ -91,6 +93,7 @@ def _root_row(root: Root, chain: Chain, common: dict[str, Any]) -> ChainRow:
         root_record_id=root.link.record_id,
         root_service=root.service,
         root_at=root.link.seen_at,
+        root_release=root.link.release,
         symptoms=tuple(sorted(one for one in own if one and one != name)),
         errors=len(failed),
         errors_by_service=dict(Counter(link.service for link in failed)),
@@ -106,6 +109,7 @@ def _finding_row(found: Found, common: dict[str, Any]) -> ChainRow:
         root_record_id=found.link.record_id,
         root_service=found.link.service,
         root_at=found.link.seen_at,
+        root_release=found.link.release,
         symptoms=(),
         errors=0,
         errors_by_service={found.link.service: 0},

@@ -52,7 +52,13 @@ async def _transition(
     hourly = 0
     if standing.muted_above_hourly is not None:
         hourly = await queries.chains_this_hour(session, home)
-    chains = [NewChain(root_at=row.root_at, releases=row.releases) for row in rows]
+    # Of the service that failed: a caller may be newer than the fix of its callee.
+    chains = [
+        NewChain(
+            root_at=row.root_at, releases=(row.root_release,) if row.root_release else row.releases
+        )
+        for row in rows
+    ]
     total = standing.chains + len(rows)
     return after_chains(standing, chains, chains=total, hourly=hourly, now=now)
 

@@ -13,6 +13,9 @@ from app.incidents.lifecycle import Standing, Transition
 from app.incidents.tables import EventKind, IncidentStatus, events, incident_chains, incidents
 from app.normalise.text import json_text
 
+# Merges and splits hold it alone; rounds of the digest hold it together.
+_HOLD_OFF_MOVES = text("SELECT pg_advisory_xact_lock_shared(hashtext('prodsentinel.incidents'))")
+
 _HOMES = text("""
     SELECT root_signature_id, incident_id FROM incident_roots
     WHERE root_signature_id = ANY(CAST(:signatures AS text[]))
@@ -24,6 +27,10 @@ _OPEN = text("""
         INSERT INTO incident_roots (root_signature_id, incident_id)
         SELECT root_signature_id, gen_random_uuid()
         FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row (root_signature_id text)
+        WHERE NOT EXISTS (
+            SELECT FROM incident_roots AS known
+            WHERE known.root_signature_id = row.root_signature_id
+        )
         ORDER BY 1
         ON CONFLICT DO NOTHING
         RETURNING root_signature_id, incident_id
@@ -226,6 +233,11 @@ _DROP_EVIDENCE = text("""
     WHERE (old.incident_id, old.correlation_id) = (ranked.incident_id, ranked.correlation_id)
     AND from_first > 3 AND from_last > 3
 """)
+
+
+async def hold_off_moves(session: AsyncSession) -> None:
+    """Until the commit no chain is moved from one incident to another."""
+    await session.execute(_HOLD_OFF_MOVES)
 
 
 async def chains_before(session: AsyncSession, chains: Sequence[str]) -> dict[str, dict[str, Any]]:

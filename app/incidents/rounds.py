@@ -1,7 +1,8 @@
 """One transaction of the digest: chains -> roots and findings -> incidents, their life and matches.
 
 The order in which rows are locked is the same for every replica: chains (going past those that
-another one has), then new roots, then incidents, then matches; each sorted.
+another one has), then new roots, then incidents, then matches; each sorted. Whoever moves chains
+from one incident to another waits for the rounds under way.
 """
 
 import asyncio
@@ -34,7 +35,6 @@ from app.incidents.contribution import counted, deltas, hour_rows, rows_of, unio
 from app.incidents.finding_signatures import finding_rows, save_findings
 from app.incidents.findings import look
 from app.incidents.life import follow_life
-from app.incidents.lifecycle import Standing
 from app.incidents.plan import Before, Claim, Digested, plan_round
 
 LOOK_AGAIN: Final = timedelta(seconds=60)
@@ -134,27 +134,19 @@ def missing_of(links: list[Link], missing: Missing) -> Missing:
 
 async def _claim(session: AsyncSession, digested: Sequence[Digested]) -> Claim:
     """Open what must be opened, and lock all incidents that the round will change."""
-    chains = [one.correlation_id for one in digested]
-    opened: set[UUID] = set()
-    standings: dict[UUID, Standing] = {}
-    while True:
-        before = await queries.chains_before(session, chains)
-        plan = plan_round(digested, before)
-        homes = await queries.homes_of(session, plan.signatures())
-        if fresh := [row for row in plan.come if row.root_signature_id not in homes]:
-            opened |= await queries.open_incidents(session, _openings(fresh))
-            continue
-        # Read again once they are locked: a merge may have moved them just before.
-        wanted = {*homes.values(), *plan.incidents_left()} - standings.keys()
-        if not wanted:
-            return Claim(
-                plan=plan,
-                before=before,
-                homes=homes,
-                standings=standings,
-                opened=frozenset(opened),
-            )
-        standings |= await queries.lock_incidents(session, wanted)
+    await queries.hold_off_moves(session)
+    before = await queries.chains_before(session, [one.correlation_id for one in digested])
+    plan = plan_round(digested, before)
+    opened = await queries.open_incidents(session, _openings(plan.come))
+    homes = await queries.homes_of(session, plan.signatures())
+    wanted = {*homes.values(), *plan.incidents_left()}
+    return Claim(
+        plan=plan,
+        before=before,
+        homes=homes,
+        standings=await queries.lock_incidents(session, wanted),
+        opened=frozenset(opened),
+    )
 
 
 def _openings(rows: Sequence[Any]) -> list[dict[str, Any]]:
