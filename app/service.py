@@ -16,7 +16,7 @@ from app.catalogue.health import check_health
 from app.catalogue.live import LiveCatalogue, default_catalogue
 from app.catalogue.model import KnownIssue
 from app.catalogue.queries import sync_known_issues
-from app.correlate.queries import marks_waiting
+from app.correlate.queries import forget_senders, marks_waiting
 from app.database import Database, DatabaseUnavailable
 from app.errors import AppError
 from app.incidents.digest import Digest
@@ -83,6 +83,8 @@ class Upkeep:
             log.info("partitions_made", names=made)
         async with self._database.session() as session:
             await self._catalogue.refresh(session)
+            if self._settings.retention_days:
+                await forget_senders(session, days=self._settings.retention_days)
 
     async def run(self) -> None:
         """All of it, again every ten minutes, and every second while the database is away."""

@@ -163,6 +163,10 @@ _UNTOLD = text("""
     WHERE missing <> '{}'
 """)
 
+_FORGET_SENDERS = text("""
+    DELETE FROM sender_sequences WHERE newest_at < now() - make_interval(days => :days)
+""")
+
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """Chains to digest now, the longest waiting first."""
@@ -307,3 +311,8 @@ async def untold_gaps(session: AsyncSession, *, grace_seconds: float) -> list[Mi
         )
         for row in rows
     ]
+
+
+async def forget_senders(session: AsyncSession, *, days: int) -> None:
+    """Drop the numbering of senders that have been silent for so long."""
+    await session.execute(_FORGET_SENDERS, {"days": days})
