@@ -14,7 +14,7 @@ from app.incidents.tables import EventKind, incident_roots, incidents
 from app.normalise.text import json_text
 
 # One after the other: two merges that share an incident would each wait for the other's roots.
-# The digest needs no turn: it reads again where its roots go once it has locked their incidents.
+# Rounds of the digest hold the same lock together: chains move between them, not beneath them.
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtext('prodsentinel.incidents'))")
 
 # Sorted: two merges locking incidents in opposite order would deadlock.
@@ -141,11 +141,12 @@ async def save_change(session: AsyncSession, incident_id: UUID, changes: Mapping
 async def save_event(
     session: AsyncSession,
     kind: EventKind,
-    incident_id: UUID,
+    incident_id: UUID | None,
     *,
-    done_by: str,
     details: Mapping[str, Any],
+    done_by: str = "",
 ) -> UUID:
+    """History, and word for whoever wants to be told. Nobody: the service itself did it."""
     values = {
         "kind": kind,
         "incident_id": incident_id,

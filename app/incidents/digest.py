@@ -26,6 +26,7 @@ from app.correlate.queries import (
 )
 from app.database import Database, DatabaseUnavailable
 from app.incidents import queries
+from app.incidents.change_queries import save_event
 from app.incidents.rounds import Round, digest_chains
 from app.incidents.tables import EventKind
 from app.settings import Settings
@@ -124,7 +125,7 @@ async def follow_senders(database: Database, *, grace_seconds: float = GAP_GRACE
     async with database.session() as session:
         gaps = await untold_gaps(session, grace_seconds=grace_seconds)
         for gap in gaps:
-            await queries.add_event(session, EventKind.GAP, msgspec.to_builtins(gap))
+            await save_event(session, EventKind.GAP, None, details=msgspec.to_builtins(gap))
     for gap in gaps:
         metrics.RECORDS_MISSING.inc(gap.records)
         log.warning("records_missing", service=gap.service, records=gap.records)

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.incidents import queries
+from app.incidents.change_queries import save_change, save_event
 from app.incidents.contribution import ChainRow
 from app.incidents.lifecycle import NewChain, Standing, Transition, after_chains
 from app.incidents.plan import Claim
@@ -27,13 +28,13 @@ async def follow_life(session: AsyncSession, claim: Claim, *, now: datetime) -> 
     ]
     for home, rows in sorted(new.items()):
         if found := await _transition(session, claim.standings[home], home, rows, now=now):
-            await queries.apply_transition(session, home, found)
+            await save_change(session, home, found.changes)
             events.append((home, found.kind, found.details))
     if events:
         titles = await queries.titles_of(session, {r.root_signature_id for r in claim.plan.new})
         for home, kind, details in events:
             told = _told(new[home], titles)
-            await queries.add_event(session, kind, {**told, **details}, about=home)
+            await save_event(session, kind, home, details={**told, **details})
     loud = {home for home, _, _ in events}
     await _keep_samples(session, claim, new, loud)
     return tuple(home for home, kind, _ in events if kind is EventKind.REGRESSED)

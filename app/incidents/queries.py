@@ -5,12 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.incidents.contribution import ChainRow, Delta
-from app.incidents.lifecycle import Standing, Transition
-from app.incidents.tables import EventKind, IncidentStatus, events, incident_chains, incidents
+from app.incidents.tables import IncidentStatus, incident_chains, incidents
 from app.normalise.text import json_text
 
 # Merges and splits hold it alone; rounds of the digest hold it together.
@@ -43,16 +42,6 @@ _OPEN = text("""
         AS row (root_signature_id text, first_seen timestamptz, last_seen timestamptz)
     JOIN opened USING (root_signature_id)
     RETURNING incident_id
-""")
-
-# In the order of their ids, as everybody does who locks more than one.
-_LOCK = text("""
-    SELECT incident_id, status, chains, resolved_at, resolved_in_release, releases, muted_until,
-        muted_until_chains, muted_above_hourly, regressions, merged_into
-    FROM incidents
-    WHERE incident_id = ANY(CAST(:incidents AS uuid[]))
-    ORDER BY incident_id
-    FOR UPDATE
 """)
 
 _BEFORE = text("""
@@ -259,17 +248,6 @@ async def open_incidents(session: AsyncSession, rows: Iterable[dict[str, Any]]) 
     return set((await session.execute(_OPEN, {"rows": json_text(list(rows))})).scalars())
 
 
-async def lock_incidents(session: AsyncSession, names: Collection[UUID]) -> dict[UUID, Standing]:
-    """Where these incidents stand; nobody else changes them until the commit."""
-    rows = await session.execute(_LOCK, {"incidents": sorted(names)})
-    return {
-        row["incident_id"]: msgspec.convert(
-            {name: row[name] for name in Standing.__struct_fields__}, Standing
-        )
-        for row in rows.mappings()
-    }
-
-
 async def extend_incidents(
     session: AsyncSession, changes: Mapping[UUID, Delta], sets: Mapping[UUID, dict[str, Any]]
 ) -> None:
@@ -319,25 +297,6 @@ async def drop_rows(session: AsyncSession, keys: Collection[tuple[str, str]]) ->
 
 async def chains_this_hour(session: AsyncSession, incident_id: UUID) -> int:
     return int((await session.execute(_OF_THIS_HOUR, {"incident_id": incident_id})).scalar_one())
-
-
-async def apply_transition(
-    session: AsyncSession, incident_id: UUID, transition: Transition
-) -> None:
-    """Change an incident; its event is for `add_event`."""
-    await session.execute(
-        update(incidents)
-        .where(incidents.c.incident_id == incident_id)
-        .values(**transition.changes, version=incidents.c.version + 1)
-    )
-
-
-async def add_event(
-    session: AsyncSession, kind: EventKind, details: dict[str, Any], *, about: UUID | None = None
-) -> None:
-    """History, and word for whoever wants to be told."""
-    values = {"kind": kind, "incident_id": about, "details": details}
-    await session.execute(events.insert().values(values))
 
 
 async def count_findings(

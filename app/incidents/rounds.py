@@ -31,6 +31,7 @@ from app.correlate.queries import (
     take_marks,
 )
 from app.incidents import queries
+from app.incidents.change_queries import lock_incidents, standing_of
 from app.incidents.contribution import counted, deltas, hour_rows, rows_of, unions
 from app.incidents.finding_signatures import finding_rows, save_findings
 from app.incidents.findings import look
@@ -139,12 +140,12 @@ async def _claim(session: AsyncSession, digested: Sequence[Digested]) -> Claim:
     plan = plan_round(digested, before)
     opened = await queries.open_incidents(session, _openings(plan.come))
     homes = await queries.homes_of(session, plan.signatures())
-    wanted = {*homes.values(), *plan.incidents_left()}
+    locked = await lock_incidents(session, {*homes.values(), *plan.incidents_left()})
     return Claim(
         plan=plan,
         before=before,
         homes=homes,
-        standings=await queries.lock_incidents(session, wanted),
+        standings={name: standing_of(row) for name, row in locked.items()},
         opened=frozenset(opened),
     )
 

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 from app.incidents import lifecycle
+from app.incidents.change_queries import lock_incidents
 from app.incidents.changes import Author, InvalidMove, change, merge_incidents, split_incident
 from app.incidents.count_queries import count_differences, recount
 from app.incidents.lifecycle import ImpossibleChange
-from app.incidents.queries import lock_incidents
 from tests.incidents.seeded import add_chain, add_counted
 
 pytestmark = pytest.mark.anyio
