@@ -80,6 +80,21 @@ def is_unavailable(error: BaseException) -> bool:
     return isinstance(error, _UNAVAILABLE) and not isinstance(error, at_fault)
 
 
+# Somebody else was in the way, or the statement took too long: lock_not_available, query_canceled,
+# and class 40, which holds deadlocks.
+_PASSING = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TransactionRollbackError,
+)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same statement may well succeed at another time."""
+    cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
+    return isinstance(cause, _PASSING)
+
+
 class Database:
     """The pool of one process; opens nothing until it is first used."""
 

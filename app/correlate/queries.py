@@ -1,6 +1,6 @@
 """Every statement of the correlate room, by name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from app.correlate.link import Link
 from app.normalise.record import Severity
 from app.normalise.text import json_text
 
+LAST_NUMBER: Final = 2**63 - 2
 MOST_SETTLED: Final = 4
 """Marks looked at for each chain that is wanted: a busy chain has many."""
 
@@ -51,13 +52,27 @@ _IS_MARKED = text("""
 """)
 
 # Gone with the transaction that digests them: a crash gives them back. A mark that comes after
-# this statement stays, and has the chain digested again.
-_TAKE_MARKS = text("DELETE FROM chain_marks WHERE correlation_id = ANY(:chains)")
+# this statement stays, and has the chain digested again; so does one of the future, because what
+# it waits for may come in another chain.
+_TAKE_MARKS = text("""
+    DELETE FROM chain_marks WHERE correlation_id = ANY(:chains) AND marked_at <= now()
+""")
 
 _MARK_LATER = text("""
     INSERT INTO chain_marks (correlation_id, marked_at)
     SELECT * FROM jsonb_to_recordset(CAST(:marks AS jsonb))
         AS later (correlation_id text, marked_at timestamptz)
+    WHERE NOT EXISTS (
+        SELECT FROM chain_marks AS mark
+        WHERE mark.correlation_id = later.correlation_id AND mark.marked_at = later.marked_at
+    )
+""")
+
+# Sorted, as those who store errors do: late records of these chains are then marked, too.
+_KNOW_FAILING = text("""
+    INSERT INTO failing_chains (correlation_id)
+    SELECT chain FROM unnest(CAST(:chains AS text[])) AS chain ORDER BY 1
+    ON CONFLICT DO NOTHING
 """)
 
 _PLAIN = tuple(
@@ -91,8 +106,9 @@ _WAITING = text("""
     SELECT count(*) FROM (SELECT FROM chain_marks WHERE marked_at <= now() LIMIT 100000) AS marks
 """)
 
-# Merged into what came before; what is missing is what lies between. Sorted: two replicas must
-# lock the senders in the same order.
+# Merged into what came before; what is missing is what lies between. When all closed that was
+# missing before, what is missing now is only on its way since then. Sorted: two replicas must lock
+# the senders in the same order.
 _FOLD = text("""
     WITH oldest AS (
         SELECT mark_id, service, instance FROM sequence_marks
@@ -103,8 +119,9 @@ _FOLD = text("""
             = (oldest.mark_id, oldest.service, oldest.instance)
         RETURNING sequence_marks.service, sequence_marks.instance, seen, marked_at
     )
-    INSERT INTO sender_sequences AS sender (service, instance, received, newest_at)
-    SELECT service, instance, range_agg(seen), max(marked_at)
+    INSERT INTO sender_sequences AS sender (service, instance, received, newest_at, missing_since)
+    SELECT service, instance, range_agg(seen), max(marked_at),
+        CASE WHEN int8multirange(range_merge(range_agg(seen))) <> range_agg(seen) THEN now() END
     FROM taken
     GROUP BY service, instance
     ORDER BY service, instance
@@ -114,6 +131,8 @@ _FOLD = text("""
         missing_since = CASE
             WHEN int8multirange(range_merge(sender.received + excluded.received))
                 - (sender.received + excluded.received) - sender.told = '{}' THEN NULL
+            WHEN int8multirange(range_merge(sender.received))
+                - (sender.received + excluded.received) - sender.told = '{}' THEN now()
             ELSE coalesce(sender.missing_since, now())
         END
 """)
@@ -232,6 +251,11 @@ async def mark_later(session: AsyncSession, times: Iterable[tuple[str, datetime]
         await session.execute(_MARK_LATER, {"marks": json_text(marks)})
 
 
+async def know_failing(session: AsyncSession, chains: Collection[str]) -> None:
+    """These chains fail though they hold no error: their late records may change what they mean."""
+    await session.execute(_KNOW_FAILING, {"chains": list(chains)})
+
+
 class Records(msgspec.Struct, frozen=True, kw_only=True):
     """What is read of a chain."""
 
@@ -290,7 +314,13 @@ async def fold_sequences(session: AsyncSession) -> int:
 
 async def missing_in(session: AsyncSession, windows: Iterable[Window]) -> Missing:
     """What was never received of these numbers."""
-    wanted = list(windows)
+    # The end of a range is one more, and must still be a bigint.
+    wanted = [
+        msgspec.structs.replace(
+            one, first=min(one.first, LAST_NUMBER), last=min(one.last, LAST_NUMBER)
+        )
+        for one in windows
+    ]
     found: Missing = {}
     if wanted:
         rows = await session.execute(_MISSING, {"windows": json_text(wanted)})

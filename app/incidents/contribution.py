@@ -1,15 +1,17 @@
 """What a chain says of incidents, and what that adds to them. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from app.correlate.model import Chain, Confidence, Root
 from app.incidents.findings import Found
+
+_SETS: Final = ("services", "root_services", "environments", "releases")
 
 
 class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +40,14 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row adds to the counts of its incident."""
+    """What a row adds to the counts and sets of its incident."""
 
     incident_id: UUID
     root_at: datetime
+    root_service: str
+    services: tuple[str, ...]
+    environments: tuple[str, ...]
+    releases: tuple[str, ...]
     records: int
     incomplete: bool
     errors_by_service: dict[str, int]
@@ -76,9 +82,23 @@ def rows_of(correlation_id: str, chain: Chain, found: Sequence[Found]) -> list[C
     }
     if not chain.roots:
         return [_finding_row(one, common) for one in found]
-    rows = [_root_row(root, chain, common) for root in chain.roots]
-    # The first of several roots with one signature stands for them.
-    return list({row.root_signature_id: row for row in reversed(rows)}.values())[::-1]
+    rows: dict[str, ChainRow] = {}
+    for row in (_root_row(root, chain, common) for root in chain.roots):
+        first = rows.get(row.root_signature_id)
+        rows[row.root_signature_id] = _together(first, row) if first else row
+    return list(rows.values())
+
+
+def _together(first: ChainRow, further: ChainRow) -> ChainRow:
+    """The first of several roots with one signature stands for them; what failed is all counted."""
+    errors = Counter(first.errors_by_service)
+    errors.update(further.errors_by_service)
+    return msgspec.structs.replace(
+        first,
+        symptoms=_distinct((*first.symptoms, *further.symptoms)),
+        errors=first.errors + further.errors,
+        errors_by_service=dict(errors),
+    )
 
 
 def _root_row(root: Root, chain: Chain, common: dict[str, Any]) -> ChainRow:
@@ -156,6 +176,10 @@ def counted(row: ChainRow, incident_id: UUID) -> Counted:
     return Counted(
         incident_id=incident_id,
         root_at=row.root_at,
+        root_service=row.root_service,
+        services=row.services,
+        environments=row.environments,
+        releases=row.releases,
         records=row.records,
         incomplete=row.incomplete,
         errors_by_service=row.errors_by_service,
@@ -173,6 +197,31 @@ def unions(rows: Sequence[ChainRow]) -> dict[str, Any]:
         "first_seen": min(row.root_at for row in rows),
         "last_seen": max(row.root_at for row in rows),
     }
+
+
+def left_behind(gone: Iterable[Counted], come: Iterable[Counted]) -> list[dict[str, Any]]:
+    """Names and times that rows which go had told, and that no row which comes tells.
+
+    Whether another chain of the incident tells them, only the database knows.
+    """
+    told = Counter(entry for row in come for entry in _sayings(row))
+    lost: dict[UUID, dict[str, set[str]]] = {}
+    for row in gone:
+        for incident_id, column, name in _sayings(row):
+            if not told[incident_id, column, name]:
+                lost.setdefault(incident_id, {}).setdefault(column, set()).add(name)
+    return [
+        {"incident_id": incident_id, **{name: sorted(own.get(name, ())) for name in _SETS}}
+        for incident_id, own in sorted(lost.items())
+    ]
+
+
+def _sayings(row: Counted) -> Iterator[tuple[UUID, str, str]]:
+    yield row.incident_id, "root_at", row.root_at.isoformat()
+    yield row.incident_id, "root_services", row.root_service
+    for column in ("services", "environments", "releases"):
+        for name in getattr(row, column):
+            yield row.incident_id, column, name
 
 
 def hour_rows(changes: Mapping[UUID, Delta]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.incidents.change_queries import lock_incidents, wait_for_turn
+from app.normalise.text import json_text
 
 _OF_THESE = "incident_id = ANY(CAST(:ids AS uuid[]))"
 
@@ -84,6 +85,44 @@ _RECOUNT = """
     FROM ({counted}) AS counted
     WHERE counted.incident_id = incidents.incident_id
 """
+# What is asked for each name ends at the first chain that tells it; times come from the index.
+_STILL_TOLD = """
+    {column} = ARRAY(
+        SELECT name FROM unnest(old.{column}) AS name
+        WHERE name <> ALL (lost.{column}) OR EXISTS (
+            SELECT FROM incident_chains AS chain
+            WHERE chain.incident_id = old.incident_id AND name = {told}
+        )
+        ORDER BY 1
+    )"""
+_FORGET_UNTOLD = text(
+    "UPDATE incidents AS old SET"  # noqa: S608 - columns named in this file
+    + ",".join(
+        _STILL_TOLD.format(column=column, told=told)
+        for column, told in {
+            "services": "ANY (chain.services)",
+            "root_services": "chain.root_service",
+            "environments": "ANY (chain.environments)",
+            "releases": "ANY (chain.releases)",
+        }.items()
+    )
+    + """,
+    first_seen = coalesce((
+        SELECT min(root_at) FROM incident_chains AS chain
+        WHERE chain.incident_id = old.incident_id
+    ), old.first_seen),
+    last_seen = coalesce((
+        SELECT max(root_at) FROM incident_chains AS chain
+        WHERE chain.incident_id = old.incident_id
+    ), old.last_seen)
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS lost (
+        incident_id uuid, services text[], root_services text[], environments text[],
+        releases text[]
+    )
+    WHERE old.incident_id = lost.incident_id
+"""
+)
+
 _FORGET_HOURS = text("DELETE FROM incident_hours WHERE incident_id = ANY(CAST(:ids AS uuid[]))")
 _RECOUNT_HOURS = text(
     "INSERT INTO incident_hours (incident_id, hour, service, chains, errors) "
@@ -181,6 +220,12 @@ async def recount(session: AsyncSession, incident_ids: Collection[UUID]) -> None
     await lock_incidents(session, incident_ids)
     for statement in _RECOUNTS:
         await session.execute(statement, {"ids": list(incident_ids)})
+
+
+async def forget_untold(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    """Take from incidents what no chain of theirs tells any more, among these names and times."""
+    if rows:
+        await session.execute(_FORGET_UNTOLD, {"rows": json_text(rows)})
 
 
 async def count_differences(session: AsyncSession) -> list[CountDifference]:

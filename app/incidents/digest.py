@@ -7,6 +7,7 @@ a crash loses nothing. Replicas share it: each goes past the chains that another
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -21,10 +22,11 @@ from app.correlate.queries import (
     claim_chain,
     claim_settled,
     fold_sequences,
+    mark_later,
     take_marks,
     untold_gaps,
 )
-from app.database import Database, DatabaseUnavailable
+from app.database import Database, DatabaseUnavailable, may_pass
 from app.incidents import queries
 from app.incidents.change_queries import save_event
 from app.incidents.rounds import Round, digest_chains
@@ -38,6 +40,7 @@ GAUGE_SECONDS: Final = 5.0
 REFRESH_SECONDS: Final = 1.0
 GAP_GRACE_SECONDS: Final = 30.0
 """So long numbered records may be on their way before anybody is told that they are missing."""
+SET_BACK: Final = timedelta(seconds=10)
 LONGEST_REST_SECONDS: Final = 1.0
 LATE_SECONDS: Final = 0.5
 REST_WHEN_LATE: Final = 0.2
@@ -58,6 +61,7 @@ async def digest_round(database: Database, matcher: Matcher, settings: Settings)
 
     One chain that cannot be digested must not hold up the others: when a round fails, its
     chains go one by one, and those that fail are set aside until a further record marks them.
+    What another time may do better, such as waiting for a lock, is raised, and tried again.
     """
     settled = Settled(names=[])
     try:
@@ -89,12 +93,22 @@ async def _one_by_one(
             done += await digest_now(database, matcher, settings, name)
         except DatabaseUnavailable:
             raise
-        except Exception:
+        except Exception as error:
+            if may_pass(error):
+                await _set_back(database, name)
+                raise
             metrics.DIGEST_FAILURES.inc()
             log.exception("chain_set_aside", chain=name)
             async with database.session() as session:
                 await take_marks(session, [name])
     return done
+
+
+async def _set_back(database: Database, name: str) -> None:
+    """The others first: it may be this one that takes too long."""
+    async with database.session() as session:
+        await take_marks(session, [name])
+        await mark_later(session, [(name, datetime.now(UTC) + SET_BACK)])
 
 
 async def digest_now(database: Database, matcher: Matcher, settings: Settings, name: str) -> bool:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -11,10 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalogue.matcher import EXACT_SCORE
 from app.catalogue.model import Match, Tier
 from app.catalogue.queries import save_matches
+from app.correlate.queries import know_failing, mark_later
 from app.incidents import queries
 from app.incidents.contribution import Delta
 from app.incidents.findings import VERSION, Found
 from app.incidents.plan import Digested, Plan
+
+LOOK_AGAIN: Final = timedelta(seconds=20)
 
 
 async def save_findings(
@@ -35,6 +39,11 @@ async def save_findings(
     await queries.count_findings(session, rows, version=VERSION)
     fresh: dict[str, Match | None] = {name: _match(found[name]) for name in roots}
     await save_matches(session, fresh, catalogue_hash=catalogue_hash, versions=dict(versions))
+    chains = {r.correlation_id for r in plan.new if r.root_signature_id in roots}
+    await know_failing(session, chains)
+    # Records that are being stored now are marked by nobody: their chain was not known to fail.
+    again = datetime.now(UTC) + LOOK_AGAIN
+    await mark_later(session, [(name, again) for name in sorted(chains)])
 
 
 def finding_rows(

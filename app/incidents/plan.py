@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from app.correlate.chain import PAUSE, correlate
 from app.correlate.model import Chain
-from app.incidents.contribution import ChainRow, Counted, continued
+from app.incidents.contribution import ChainRow, Counted, continued, rows_of
 from app.incidents.findings import Found, Look
 from app.incidents.lifecycle import Standing
 
@@ -74,11 +75,21 @@ def plan_round(digested: Sequence[Digested], before: Before) -> Plan:
 def _rows_now(one: Digested, known: Mapping[str, Any]) -> list[ChainRow]:
     if _is_whole(one, known):
         return list(one.rows)
-    if one.chain.links and _first(one) > max(row.last_at for row in known.values()):
-        # All that it was made from is gone: these records tell something new, and add to it.
-        rows = ((row, known.get(row.root_signature_id)) for row in one.rows)
-        return [continued(row, old) if old else row for row, old in rows]
-    return []  # what is left of a chain must not change what the whole of it told
+    # What is left of a chain must not change what the whole of it told. A later run tells
+    # something new, and so do all its records when none is left of those before: they add to it.
+    rows = ((row, known.get(row.root_signature_id)) for row in _later_rows(one, known))
+    return [continued(row, old) if old else row for row, old in rows]
+
+
+def _later_rows(one: Digested, known: Mapping[str, Any]) -> Sequence[ChainRow]:
+    last = max(row.last_at for row in known.values())
+    if _first(one) > last:
+        return one.rows
+    later = [link for link in one.chain.links if link.occurred_at > last]
+    if not later or min(link.occurred_at for link in later) - last <= PAUSE:
+        return ()
+    found = [each for each in one.found if each.link.occurred_at > last]
+    return rows_of(one.correlation_id, correlate(later, capped=one.chain.capped), found)
 
 
 def _is_whole(one: Digested, known: Mapping[str, Any]) -> bool:
@@ -94,6 +105,10 @@ def _counted(row: Any) -> Counted:
     return Counted(
         incident_id=row.incident_id,
         root_at=row.root_at,
+        root_service=row.root_service,
+        services=tuple(row.services),
+        environments=tuple(row.environments),
+        releases=tuple(row.releases),
         records=row.records,
         incomplete=row.incomplete,
         errors_by_service=row.errors_by_service,

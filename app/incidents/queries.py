@@ -45,8 +45,9 @@ _OPEN = text("""
 """)
 
 _BEFORE = text("""
-    SELECT correlation_id, root_signature_id, incident_id, root_at, records, errors,
-        errors_by_service, findings, incomplete, first_at, last_at
+    SELECT correlation_id, root_signature_id, incident_id, root_at, root_service, services,
+        environments, releases, records, errors, errors_by_service, findings, incomplete,
+        first_at, last_at
     FROM incident_chains
     WHERE correlation_id = ANY(CAST(:chains AS text[]))
 """).columns(errors_by_service=incident_chains.c.errors_by_service.type)
@@ -104,6 +105,10 @@ _DROP_EMPTY = (
         WITH gone AS (
             DELETE FROM incidents
             WHERE incident_id = ANY(CAST(:incidents AS uuid[])) AND chains = 0 AND version = 1
+            AND NOT EXISTS (
+                SELECT FROM events
+                WHERE events.incident_id = incidents.incident_id AND done_by <> ''
+            )
             RETURNING incident_id
         ), roots AS (
             DELETE FROM incident_roots USING gone WHERE incident_roots.incident_id = gone.incident_id

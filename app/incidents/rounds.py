@@ -32,7 +32,8 @@ from app.correlate.queries import (
 )
 from app.incidents import queries
 from app.incidents.change_queries import lock_incidents, standing_of
-from app.incidents.contribution import counted, deltas, hour_rows, rows_of, unions
+from app.incidents.contribution import counted, deltas, hour_rows, left_behind, rows_of, unions
+from app.incidents.count_queries import forget_untold
 from app.incidents.finding_signatures import finding_rows, save_findings
 from app.incidents.findings import look
 from app.incidents.life import follow_life
@@ -163,7 +164,8 @@ def _openings(rows: Sequence[Any]) -> list[dict[str, Any]]:
 async def _count(session: AsyncSession, claim: Claim, digested: Sequence[Digested]) -> None:
     plan, homes = claim.plan, claim.homes
     come = [(homes[row.root_signature_id], row) for row in plan.come]
-    changes = deltas(plan.replaced, (counted(row, home) for home, row in come))
+    added = [counted(row, home) for home, row in come]
+    changes = deltas(plan.replaced, added)
     by_home: dict[UUID, list[Any]] = {}
     for home, row in come:
         by_home.setdefault(home, []).append(row)
@@ -174,6 +176,7 @@ async def _count(session: AsyncSession, claim: Claim, digested: Sequence[Digeste
     await queries.drop_rows(session, plan.dropped)
     await queries.save_rows(session, come)
     if plan.replaced:
+        await forget_untold(session, left_behind(plan.replaced, added))
         await queries.drop_empty(session, plan.incidents_left())
 
 

@@ -75,7 +75,8 @@ signatures = Table(
     Column("records", BigInteger, nullable=False),
 )
 
-# Chains that hold an error. Insert-only, so that ingest never waits for the digest.
+# Chains that hold an error, or show a known issue without one. Insert-only, so that ingest never
+# waits for the digest.
 failing_chains = Table(
     "failing_chains",
     metadata,
