@@ -35,7 +35,7 @@ FILL: Final = FILL_AT.format(
     moment=f"now() - interval '1 day' * {DAYS} * (1 - n / $3::bigint::float8)"
 )
 DIGESTED: Final = "SELECT count(DISTINCT correlation_id) FROM incident_chains"
-STORED: Final = "SELECT sum(reltuples)::float8 FROM pg_class WHERE relname LIKE 'log_records_2%'"
+STORED: Final = "SELECT sum(reltuples)::float8 FROM pg_class WHERE relkind = 'r' AND relname LIKE 'log_records_%'"
 # Milliseconds that sessions spent in statements of this database.
 ACTIVE_MS: Final = "SELECT active_time FROM pg_stat_database WHERE datname = current_database()"
 
