@@ -3,7 +3,6 @@
 Server, database and senders share the machine.
 """
 
-import importlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -17,6 +16,7 @@ from scripts.benches import (
 )
 from scripts.benches.frame import Options, Row
 from scripts.benches.ground import Ground, ground
+from scripts.benches.synthetic_chains import root_cause_rows
 
 ROOTS: Final = "roots"
 PARTS: Final[dict[str, Callable[[Ground], Iterator[Row]]]] = {
@@ -34,9 +34,7 @@ def rows(options: Options) -> Iterator[Row]:
         raise click.UsageError(f"no part {', '.join(unknown)}; there are {', '.join(names)}")
     wanted = [name for name in names if not options.only or name in options.only]
     if ROOTS in wanted:
-        # Pure and apart: nobody who measures the other parts needs it.
-        simulated = importlib.import_module("scripts.benches.synthetic_chains")
-        yield from simulated.root_cause_rows(options)
+        yield from root_cause_rows(options)
     if wanted == [ROOTS]:
         return
     with ground(options) as made:
