@@ -35,7 +35,10 @@ FILL: Final = FILL_AT.format(
     moment=f"now() - interval '1 day' * {DAYS} * (1 - n / $3::bigint::float8)"
 )
 DIGESTED: Final = "SELECT count(DISTINCT correlation_id) FROM incident_chains"
-STORED: Final = "SELECT sum(reltuples)::float8 FROM pg_class WHERE relkind = 'r' AND relname LIKE 'log_records_%'"
+STORED: Final = """
+    SELECT sum(reltuples)::float8 FROM pg_partition_tree('log_records')
+    JOIN pg_class ON oid = relid AND relkind = 'r'
+"""
 # Milliseconds that sessions spent in statements of this database.
 ACTIVE_MS: Final = "SELECT active_time FROM pg_stat_database WHERE datname = current_database()"
 

@@ -163,6 +163,9 @@ def _delay_rows(load: Load, seen: dict[int, Seen], watched: Sequence[int]) -> It
     for part, goal in ((0.5, P50_SECONDS), (0.99, P99_SECONDS)):
         yield below(f"{name}, p{part * 100:.0f}", percentile(delays, part), "s", goal)
     yield Row(f"{name}, longest", max(delays), "s", "", None)
+    times = sorted(found.at for found in seen.values())
+    rate = len(times) * WATCHED / (times[-1] - times[0]) if len(times) > 1 else None
+    yield Row("visible: from the first to the last digested", rate, "chains/s", "", None)
 
 
 def _right_rows(
