@@ -33,7 +33,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What was expected of a scenario and is not so, by what it is about; empty where it is."""
+    """What is shown of a scenario and not what was expected, by aspect; empty where all fits."""
 
     scenario: str
     wrong: dict[str, str]
@@ -135,8 +135,8 @@ def _differences(one: Outcome, incident: dict[str, Any]) -> dict[str, str]:
         "known issue": known == one.known_issue_id,
     }
     shown = {
-        "root service": ", ".join(incident["root_services"]),
-        "root signature": incident["title"],
-        "known issue": str(known),
+        "root service": f"{', '.join(incident['root_services'])}, not {one.root_service}",
+        "root signature": f"{incident['title']}, not {one.root or 'one of a chain'}",
+        "known issue": f"{known}, not {one.known_issue_id}",
     }
     return {aspect: shown[aspect] for aspect in ASPECTS if not held[aspect]}

@@ -25,6 +25,7 @@ BEFORE_DIGEST_SECONDS: Final = 0.5
 MESSAGES_SECONDS: Final = 5.0
 """So long after all is digested a message may still come."""
 GOAL: Final = 0.9
+MOST_ATTEMPTS: Final = 20
 QUIET_SECONDS: Final = Settings().quiet_seconds
 HAS_ALERTS: Final = importlib.util.find_spec("app.alerts") is not None
 TOO_MANY: Final = "Too many connections"
@@ -44,12 +45,28 @@ OPENED: Final = (
 )
 
 
+class Delivered(msgspec.Struct, frozen=True):
+    """What it took until every batch had its 202."""
+
+    seconds: float
+    records: int
+    refused: int
+    """Batches that were sent again: answered 429 or 503, or cut off."""
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        return self.records / self.seconds
+
+
 class Turns(msgspec.Struct, frozen=True):
     """An ordinary stream in records/s: before each storm, during its digest, and after it."""
 
     before: list[float]
     during: list[float]
     after: list[float]
+    refused: list[int]
+    """Batches sent again, of storms and streams."""
     waiting: list[int]
     """Marks that waited for the digest when the stream of `during` ended."""
 
@@ -63,11 +80,11 @@ def measured(ground: Ground) -> Iterator[Row]:
         api = start_api(stack, url, **allowed)
         if HAS_ALERTS:
             messages.subscribe(api.port)
-        send_batches(api.port, batches(4))
+        _deliver(api, batches(4))
         _wait_until_digested(url)
         meter = CpuMeter(ground, api)
         yield from _storm_alone(url, api, storm(alone, numbering), meter)
-        found = Turns([_stream(api, url, stream)], [], [], [])
+        found = Turns([_stream(api, url, stream).rate], [], [], [], [])
         for _ in range(turns):
             _turn(url, api, storm(each, numbering), stream, found)
         time.sleep(MESSAGES_SECONDS if HAS_ALERTS else 0)
@@ -107,13 +124,13 @@ def _shout(number: int, numbering: Numbering) -> dict[str, Any]:
 def _storm_alone(url: str, api: Api, bodies: list[bytes], meter: CpuMeter) -> Iterator[Row]:
     began = time.monotonic()
     with meter.reading():
-        load = send_batches(api.port, bodies)
+        load = _deliver(api, bodies)
         accepted = time.monotonic()
         _wait_until_digested(url)
     digested = time.monotonic()
-    meter.add(records=load.good * BATCH, sender=load.cpu)
+    meter.add(records=load.records, sender=load.cpu)
     chains = ask(url, CHAINS)
-    yield Row("shouting: storm accepted", load.rate * BATCH, "records/s", "", None)
+    yield Row("shouting: storm accepted", load.rate, "records/s", "", None)
     name = f"shouting: from the last 202 until {chains:,} chains are digested"
     yield Row(name, digested - accepted, "s", "", None)
     rate = chains / (digested - began - QUIET_SECONDS)
@@ -126,18 +143,34 @@ def _turn(url: str, api: Api, bodies: list[bytes], stream: int, found: Turns) ->
         found.before.append(found.after[-1])
     made = batches(stream)
     began = time.monotonic()
-    send_batches(api.port, bodies)
+    sent = _deliver(api, bodies)
     time.sleep(max(0.0, began + QUIET_SECONDS + BEFORE_DIGEST_SECONDS - time.monotonic()))
-    found.during.append(send_batches(api.port, made).rate * BATCH)
+    during = _deliver(api, made)
     found.waiting.append(ask(url, WAITING))
     _wait_until_digested(url)
-    found.after.append(_stream(api, url, stream))
+    after = _stream(api, url, stream)
+    found.during.append(during.rate)
+    found.after.append(after.rate)
+    found.refused.append(sent.refused + during.refused + after.refused)
 
 
-def _stream(api: Api, url: str, count: int) -> float:
-    rate = send_batches(api.port, batches(count)).rate * BATCH
+def _stream(api: Api, url: str, count: int) -> Delivered:
+    load = _deliver(api, batches(count))
     _wait_until_digested(url)
-    return rate
+    return load
+
+
+def _deliver(api: Api, bodies: list[bytes]) -> Delivered:
+    """What is refused is sent again, as senders do. Raises when it never gets through."""
+    left, seconds, refused, cpu = bodies, 0.0, 0, 0.0
+    for _ in range(MOST_ATTEMPTS):
+        load = send_batches(api.port, left)
+        seconds, cpu = seconds + load.seconds, cpu + load.cpu
+        left = [body for n, body in enumerate(left) if n not in load.answered]
+        refused += len(left)
+        if not left:
+            return Delivered(seconds, len(bodies) * BATCH, refused, cpu)
+    raise RuntimeError(f"{len(left)} batches were refused {MOST_ATTEMPTS} times")
 
 
 def _wait_until_digested(url: str) -> None:
@@ -167,6 +200,8 @@ def _stream_rows(found: Turns) -> Iterator[Row]:
     yield middle("shouting: ordinary stream after it", found.after, "records/s")
     yield share("shouting: share during of before", found.during, found.before, GOAL)
     yield share("shouting: share after of before", found.after, found.before, GOAL)
+    refused = sum(found.refused)
+    yield Row("shouting: batches refused and sent again", refused, "batches", "", None)
     fewest = min(found.waiting)
     name = "shouting: chains that still waited when the stream ended, fewest"
     yield Row(name, fewest, "chains", "> 0", fewest > 0)
