@@ -52,7 +52,7 @@ NAMES = sorted(
     "--only",
     multiple=True,
     metavar="PART",
-    help="Only this part of the bench `ingest`; repeatable.",
+    help="Only this part of the bench `ingest` or `incidents`; repeatable.",
 )
 def main(
     *,

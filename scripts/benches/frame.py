@@ -15,7 +15,7 @@ class Options(msgspec.Struct, frozen=True):
     documents: Path | None = None
     """The raw documents whose headings the default entries name as their source."""
     only: tuple[str, ...] = ()
-    """Parts of the bench `ingest`; none named means all."""
+    """Parts of the benches `ingest` and `incidents`; none named means all."""
 
 
 class Row(msgspec.Struct, frozen=True):

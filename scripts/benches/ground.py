@@ -89,7 +89,7 @@ class Api(msgspec.Struct, frozen=True):
         return self.process.popen.pid
 
 
-def start_api(stack: Stack, url: str, name: str = "api") -> Api:
+def start_api(stack: Stack, url: str, name: str = "api", **environment: str) -> Api:
     """`prodsentinel serve`, once it has read its catalogue and has nothing else to do."""
     (port,) = free_ports(1)
     process = stack.start(
@@ -98,6 +98,7 @@ def start_api(stack: Stack, url: str, name: str = "api") -> Api:
         DATABASE_URL=url,
         PRODSENTINEL_PORT=str(port),
         PRODSENTINEL_LOG_LEVEL="warning",
+        **environment,
     )
     wait_until_settled(process, port)
     return Api(process, port)

@@ -20,7 +20,7 @@ GOAL: Final = 0.90
 # In the order of time, as they come in; six of ten today, the others yesterday. Every record has
 # a correlation ID of its own: the index is met all over, as by short requests. A digest of its
 # number spreads like a random UUID, and is made ten times as fast.
-FILL: Final = """
+FILL_AT: Final = """
     INSERT INTO log_records (
         correlation_id, occurred_at, record_id, received_at, service, level, message, environment,
         release, instance, span_id, sequence, signature_id, attributes
@@ -36,14 +36,17 @@ FILL: Final = """
         jsonb_build_object('order_id', 'o-' || n % 1000000, 'tenant', 'acme')
     FROM generate_series($1::bigint, $2::bigint) AS n,
     LATERAL (
-        SELECT CASE
-            WHEN n < 0.4 * $3::bigint
-            THEN midnight - interval '1 day' * (1 - n / (0.4 * $3::bigint))
-            ELSE midnight + (now() - midnight) * ((n - 0.4 * $3::bigint) / (0.6 * $3::bigint))
-        END AS moment
+        SELECT {moment} AS moment
         FROM (SELECT date_trunc('day', now(), 'UTC') AS midnight) AS day
     ) AS spread
 """
+FILL: Final = FILL_AT.format(
+    moment="""CASE
+            WHEN n < 0.4 * $3::bigint
+            THEN midnight - interval '1 day' * (1 - n / (0.4 * $3::bigint))
+            ELSE midnight + (now() - midnight) * ((n - 0.4 * $3::bigint) / (0.6 * $3::bigint))
+        END"""
+)
 # Each error's chain is known to fail, as after an ingest of the same rows.
 FILL_FAILING: Final = """
     INSERT INTO failing_chains (correlation_id)
@@ -102,19 +105,22 @@ def measured(ground: Ground) -> Iterator[Row]:
         yield Row(f"WAL for a record, {name}", sum(found) / turns, "bytes", "", None)
 
 
-async def fill(url: str, rows: int) -> None:
+async def fill(
+    url: str, rows: int, statement: str = FILL, *, part: tuple[float, float] = (0, 1)
+) -> None:
     """So many records, made by the server itself, with progress on standard error."""
-    chunks = iter(range(0, rows, CHUNK))
+    begin, end = (int(rows * share) for share in part)
+    chunks = iter(range(begin, end, CHUNK))
 
     async def work() -> None:
         connection = await asyncpg.connect(asyncpg_dsn(url))
         # Filled rows need not survive a crash; a commit for each chunk would wait for the disk.
         await connection.execute("SET synchronous_commit = off")
         for first in chunks:
-            last = min(first + CHUNK, rows) - 1
-            await connection.execute(FILL, first, last, rows)
+            last = min(first + CHUNK, end) - 1
+            await connection.execute(statement, first, last, rows)
             if first % (rows // 10) < CHUNK:
-                print(f"stored: {last + 1:,} of {rows:,} records filled", file=sys.stderr)
+                print(f"{last + 1:,} of {rows:,} records filled", file=sys.stderr)
         await connection.close()
 
     await asyncio.gather(*(work() for _ in range(FILLERS)))

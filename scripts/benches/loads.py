@@ -43,6 +43,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     unanswered: int
     accepted: dict[str, int]
     """Of requests made fresh: their digits -> how many records the answer 202 spoke for."""
+    answered: dict[int, float]
+    """Number of each request that got 2xx -> when, as `time.time` tells it."""
     cpu: float
     """Processor seconds that the sender took."""
 
@@ -66,6 +68,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The value that this share of them stays below; not a number when there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+
+
+def get(path: str) -> bytes:
+    """The bytes of one GET over a connection that stays open."""
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
 
 
 def request(path: str, body: bytes, content_type: str, **headers: str) -> bytes:

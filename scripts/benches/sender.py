@@ -78,6 +78,7 @@ class Sender:
         self._good, self._refused = array("d"), array("d")
         self._statuses: Counter[int] = Counter()
         self._accepted: dict[str, int] = {}
+        self._answered: dict[int, float] = {}
         self._done = asyncio.get_running_loop().create_future()
 
     async def run(self) -> Load:
@@ -110,6 +111,7 @@ class Sender:
         seconds = time.perf_counter() - since
         if 200 <= status < 300:  # noqa: PLR2004 - the HTTP class of success
             self._good.append(seconds)
+            self._answered[number] = time.time()
             if self._fresh[number % self._many]:
                 self._accepted[digits(number)] = _accepted(body)
         elif status in REFUSED:
@@ -200,6 +202,7 @@ class Sender:
             given_up=self._given_up,
             unanswered=len(self._busy),
             accepted=self._accepted,
+            answered=self._answered,
             cpu=cpu,
         )
 
