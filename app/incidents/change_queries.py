@@ -13,8 +13,8 @@ from app.incidents.lifecycle import Standing
 from app.incidents.tables import EventKind, incident_roots, incidents
 from app.normalise.text import json_text
 
-# The digest's own turn (app/correlate): who moves chains between incidents waits for its round,
-# and it skips its turn meanwhile. So no chain is added to an incident that gives its roots away.
+# Who moves chains between incidents does so one after the other. The digest does not wait here:
+# it locks the incidents that it changes, and looks once more where their roots live after that.
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtext('prodsentinel.digest'))")
 
 # Sorted: two merges locking incidents in opposite order would deadlock.
@@ -123,7 +123,7 @@ def standing_of(row: Any) -> Standing:
 
 
 async def wait_for_turn(session: AsyncSession) -> None:
-    """No digest from here to the end of the transaction. Before any row is locked."""
+    """Nobody else moves chains from here to the end of the transaction; before rows are locked."""
     await session.execute(_TAKE_TURN)
 
 
