@@ -212,7 +212,10 @@ class CountDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def recount(session: AsyncSession, incident_ids: Collection[UUID]) -> None:
-    """Make every count of these incidents anew, hours and findings too. Waits for rounds that change them."""
+    """Make every count of these incidents anew, hours and findings too.
+
+    Waits for the rounds that change them.
+    """
     await wait_for_turn(session)
     await lock_incidents(session, incident_ids)
     for statement in _RECOUNTS:
