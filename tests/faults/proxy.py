@@ -11,7 +11,11 @@ from typing import Final, Self
 from sqlalchemy.engine import make_url
 
 _SOCKET: Final = ".s.PGSQL.5432"
-_WRITES: Final = (b'COPY "log_records"', b"INSERT INTO log_records")
+_WRITES: Final = (
+    b'COPY "log_records"',
+    b"INSERT INTO log_records",
+    b"INSERT INTO incident_chains",
+)
 
 
 class Messages:

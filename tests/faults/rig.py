@@ -151,7 +151,8 @@ async def empty(database_url: str) -> None:
     try:
         await until_digested(connection)
         await connection.execute(
-            "TRUNCATE log_records, signatures, failing_chains, incident_chains, incidents, matches"
+            "TRUNCATE log_records, signatures, failing_chains, incident_chains, incidents, matches,"
+            " incident_roots, incident_hours, incident_findings, incident_evidence, events"
         )
     finally:
         await connection.close()
