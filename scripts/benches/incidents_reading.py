@@ -29,8 +29,6 @@ RECORDS: Final = 200
 CALLED: Final = ("gateway", "payment", "pricing", "inventory", "notifications")
 P99_MS: Final = 20
 LONGEST_SECONDS: Final = 60.0
-FLUSHED_SECONDS: Final = 1.5
-"""An idle backend has told its statistics by then."""
 FILL: Final = FILL_AT.format(
     moment=f"now() - interval '1 day' * {DAYS} * (1 - n / $3::bigint::float8)"
 )
@@ -39,8 +37,6 @@ STORED: Final = """
     SELECT sum(reltuples)::float8 FROM pg_partition_tree('log_records')
     JOIN pg_class ON oid = relid AND relkind = 'r'
 """
-# Milliseconds that sessions spent in statements of this database.
-ACTIVE_MS: Final = "SELECT active_time FROM pg_stat_database WHERE datname = current_database()"
 
 
 def measured(ground: Ground) -> Iterator[Row]:
@@ -53,10 +49,8 @@ def measured(ground: Ground) -> Iterator[Row]:
         _read(api, names)
         processes = {"API": psutil.Process(api.pid), "PostgreSQL": ground.postgres()}
         before = {name: cpu_seconds(process) for name, process in processes.items()}
-        active = _active_ms(url)
         load = _read(api, [name for _ in range(rounds) for name in random.sample(names, CHAINS)])
         spent = {name: cpu_seconds(p) - before[name] for name, p in processes.items()}
-        active = _active_ms(url) - active
         stored = ask(url, STORED)
     yield Row("reading: records stored", stored, "records", "", None)
     yield Row("reading: to fill them in", seconds, "s", "", None)
@@ -64,9 +58,14 @@ def measured(ground: Ground) -> Iterator[Row]:
     yield Row("reading: a chain, p50", load.percentile(0.5) * 1000, "ms", "", None)
     p99 = percentile(load.latencies, 0.99) * 1000 if load.good == load.requests else float("inf")
     yield below("reading: a chain, p99", p99, "ms", P99_MS)
-    yield Row("reading: share of that in SQL", active / 1000 / sum(load.latencies), "x", "", None)
     for name, taken in spent.items():
-        yield Row(f"reading: CPU of {name} for a chain", taken / load.good * 1000, "ms", "", None)
+        yield Row(
+            f"reading: CPU of {name} for a chain, background included",
+            taken / load.good * 1000,
+            "ms",
+            "",
+            None,
+        )
 
 
 def _filled(url: str, api: Api, rows: int) -> tuple[list[str], float]:
@@ -127,8 +126,3 @@ def _checked(api: Api, name: str) -> int:
 def _read(api: Api, names: list[str]) -> Load:
     requests = [get(f"/api/chains/{name}") for name in names]
     return send(Plan(ports=(api.port,), requests=requests, connections=1))
-
-
-def _active_ms(url: str) -> float:
-    time.sleep(FLUSHED_SECONDS)
-    return float(ask(url, ACTIVE_MS))

@@ -15,10 +15,12 @@ from scripts.benches.ground import Api, CpuMeter, Ground, ask, start_api
 from scripts.benches.incidents_failures import Numbering, raised
 from scripts.benches.incidents_receiver import Messages, receiver
 from scripts.benches.ingest_batches import send_batches
-from scripts.benches.records import BATCH, batches
+from scripts.benches.records import batches
 from scripts.benches.shares import middle, share
 
 SERVICES: Final = 1_000
+STORM_BATCH: Final = 250
+"""As long as an ordinary batch of a thousand: each record has its stack."""
 LONGEST_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.1
 BEFORE_DIGEST_SECONDS: Final = 0.5
@@ -26,6 +28,8 @@ MESSAGES_SECONDS: Final = 5.0
 """So long after all is digested a message may still come."""
 GOAL: Final = 0.9
 MOST_ATTEMPTS: Final = 20
+AGAIN_SECONDS: Final = 1.0
+"""`Retry-After` of a refusal."""
 QUIET_SECONDS: Final = Settings().quiet_seconds
 HAS_ALERTS: Final = importlib.util.find_spec("app.alerts") is not None
 TOO_MANY: Final = "Too many connections"
@@ -73,7 +77,7 @@ class Turns(msgspec.Struct, frozen=True):
 
 def measured(ground: Ground) -> Iterator[Row]:
     """A storm by itself, then smaller ones with an ordinary stream around each."""
-    alone, each, turns, stream = (4, 3, 2, 10) if ground.quick else (40, 15, 4, 40)
+    alone, each, turns, stream = (4, 3, 2, 10) if ground.quick else (40, 20, 3, 20)
     allowed = {"PRODSENTINEL_ALERT_PRIVATE_TARGETS": "true"} if HAS_ALERTS else {}
     numbering = Numbering()
     with ground.database("shouting") as url, ground.stack() as stack, receiver() as messages:
@@ -88,17 +92,20 @@ def measured(ground: Ground) -> Iterator[Row]:
         for _ in range(turns):
             _turn(url, api, storm(each, numbering), stream, found)
         time.sleep(MESSAGES_SECONDS if HAS_ALERTS else 0)
-        sent = (alone + each * turns) * BATCH
+        sent = (alone + each * turns) * SERVICES
         yield from _outcome_rows(url, messages, sent)
     yield from _stream_rows(found)
     yield from meter.rows("shouting: storm alone")
 
 
 def storm(count: int, numbering: Numbering) -> list[bytes]:
-    """Batches in which each service says it once, for a request of its own."""
+    """So many times each service says it once, for a request of its own."""
     return [
-        b"\n".join(msgspec.json.encode(_shout(n, numbering)) for n in range(SERVICES))
+        b"\n".join(
+            msgspec.json.encode(_shout(n, numbering)) for n in range(first, first + STORM_BATCH)
+        )
         for _ in range(count)
+        for first in range(0, SERVICES, STORM_BATCH)
     ]
 
 
@@ -131,6 +138,7 @@ def _storm_alone(url: str, api: Api, bodies: list[bytes], meter: CpuMeter) -> It
     meter.add(records=load.records, sender=load.cpu)
     chains = ask(url, CHAINS)
     yield Row("shouting: storm accepted", load.rate, "records/s", "", None)
+    yield Row("shouting: batches of it sent again", load.refused, "batches", "", None)
     name = f"shouting: from the last 202 until {chains:,} chains are digested"
     yield Row(name, digested - accepted, "s", "", None)
     rate = chains / (digested - began - QUIET_SECONDS)
@@ -169,7 +177,10 @@ def _deliver(api: Api, bodies: list[bytes]) -> Delivered:
         left = [body for n, body in enumerate(left) if n not in load.answered]
         refused += len(left)
         if not left:
-            return Delivered(seconds, len(bodies) * BATCH, refused, cpu)
+            records = sum(body.count(b"\n") + 1 for body in bodies)
+            return Delivered(seconds, records, refused, cpu)
+        time.sleep(AGAIN_SECONDS)
+        seconds += AGAIN_SECONDS
     raise RuntimeError(f"{len(left)} batches were refused {MOST_ATTEMPTS} times")
 
 
