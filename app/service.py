@@ -16,7 +16,12 @@ from app.catalogue.health import check_health
 from app.catalogue.live import LiveCatalogue, default_catalogue
 from app.catalogue.model import KnownIssue
 from app.catalogue.queries import sync_known_issues
-from app.correlate.queries import forget_senders, marks_waiting
+from app.correlate.queries import (
+    marks_waiting,
+)
+from app.correlate.sequence_queries import (
+    forget_senders,
+)
 from app.database import Database, DatabaseUnavailable
 from app.errors import AppError
 from app.incidents.digest import Digest

@@ -1,5 +1,6 @@
 """Every statement of the correlate room, by name."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +13,9 @@ from app.correlate.link import Link
 from app.normalise.record import Severity
 from app.normalise.text import json_text
 
-LAST_NUMBER: Final = 2**63 - 2
+SHORT: Final = 200
+"""Records of a chain that hundreds of others may be read beside."""
+ROWS_AT_ONCE: Final = 1_000
 MOST_SETTLED: Final = 4
 """Marks looked at for each chain that is wanted: a busy chain has many."""
 
@@ -106,86 +109,6 @@ _WAITING = text("""
     SELECT count(*) FROM (SELECT FROM chain_marks WHERE marked_at <= now() LIMIT 100000) AS marks
 """)
 
-# Merged into what came before; what is missing is what lies between. When all closed that was
-# missing before, what is missing now is only on its way since then. Sorted: two replicas must lock
-# the senders in the same order.
-_FOLD = text("""
-    WITH oldest AS (
-        SELECT mark_id, service, instance FROM sequence_marks
-        ORDER BY mark_id LIMIT 5000 FOR UPDATE SKIP LOCKED
-    ), taken AS (
-        DELETE FROM sequence_marks USING oldest
-        WHERE (sequence_marks.mark_id, sequence_marks.service, sequence_marks.instance)
-            = (oldest.mark_id, oldest.service, oldest.instance)
-        RETURNING sequence_marks.service, sequence_marks.instance, seen, marked_at
-    )
-    INSERT INTO sender_sequences AS sender (service, instance, received, newest_at, missing_since)
-    SELECT service, instance, range_agg(seen), max(marked_at),
-        CASE WHEN int8multirange(range_merge(range_agg(seen))) <> range_agg(seen) THEN now() END
-    FROM taken
-    GROUP BY service, instance
-    ORDER BY service, instance
-    ON CONFLICT (service, instance) DO UPDATE SET
-        received = sender.received + excluded.received,
-        newest_at = greatest(sender.newest_at, excluded.newest_at),
-        missing_since = CASE
-            WHEN int8multirange(range_merge(sender.received + excluded.received))
-                - (sender.received + excluded.received) - sender.told = '{}' THEN NULL
-            WHEN int8multirange(range_merge(sender.received))
-                - (sender.received + excluded.received) - sender.told = '{}' THEN now()
-            ELSE coalesce(sender.missing_since, now())
-        END
-""")
-# A sender whose numbers are no numbering: of its many holes only the newest are remembered.
-_TRIM = text("""
-    UPDATE sender_sequences AS sender
-    SET received = (
-        SELECT range_agg(range) + int8multirange(int8range(lower(sender.received), min(lower(range))))
-        FROM (
-            SELECT range FROM unnest(sender.received) AS range ORDER BY range DESC LIMIT 500
-        ) AS newest
-    )
-    WHERE newest_at > now() - interval '1 minute'
-    AND (SELECT count(*) FROM unnest(sender.received)) > 1000
-""")  # noqa: E501
-_MISSING = text("""
-    SELECT sender.service, sender.instance, lower(hole) AS first, upper(hole) - 1 AS last
-    FROM jsonb_to_recordset(CAST(:windows AS jsonb))
-        AS chain (service text, instance text, first bigint, last bigint)
-    JOIN sender_sequences AS sender USING (service, instance)
-    CROSS JOIN LATERAL unnest(
-        (int8multirange(range_merge(received)) - received)
-        * int8multirange(int8range(chain.first, chain.last, '[]'))
-    ) AS hole
-""")
-_UNTOLD = text("""
-    WITH late AS (
-        SELECT service, instance, newest_at,
-            int8multirange(range_merge(received)) - received - told AS missing
-        FROM sender_sequences
-        WHERE missing_since <= now() - make_interval(secs => :grace)
-        ORDER BY service, instance
-        LIMIT 100
-        FOR UPDATE SKIP LOCKED
-    ), told AS (
-        UPDATE sender_sequences AS sender
-        SET told = sender.told + late.missing, missing_since = NULL
-        FROM late
-        WHERE (sender.service, sender.instance) = (late.service, late.instance)
-    )
-    SELECT service, instance,
-        (SELECT sum(upper(hole) - lower(hole))::bigint FROM unnest(missing) AS hole) AS records,
-        ARRAY(
-            SELECT ARRAY[lower(hole), upper(hole) - 1] FROM unnest(missing) AS hole LIMIT 20
-        ) AS ranges
-    FROM late
-    WHERE missing <> '{}'
-""")
-
-_FORGET_SENDERS = text("""
-    DELETE FROM sender_sequences WHERE newest_at < now() - make_interval(days => :days)
-""")
-
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """Chains to digest now, the longest waiting first."""
@@ -193,29 +116,6 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     names: list[str]
     waited: float = 0.0
     """Seconds since the first of them was marked."""
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers of one sender that a chain is concerned with, both ends included."""
-
-    service: str
-    instance: str
-    first: int
-    last: int
-
-
-class MissingRecords(msgspec.Struct, frozen=True, kw_only=True):
-    """Records that a sender numbered and the service never received."""
-
-    service: str
-    instance: str
-    records: int
-    ranges: tuple[tuple[int, int], ...]
-    """The first twenty, both ends included."""
-
-
-Missing = dict[tuple[str, str], list[tuple[int, int]]]
-"""Of each service and instance the ranges that never came, both ends included."""
 
 
 async def claim_settled(session: AsyncSession, *, quiet_seconds: float, limit: int) -> Settled:
@@ -267,27 +167,40 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
 async def records_of(
     session: AsyncSession, chains: Sequence[str], *, most: int
 ) -> dict[str, Records]:
-    """The first `most` records of each chain; of a longer one, also its last and its errors."""
-    found: dict[str, dict[Any, Link]] = {chain: {} for chain in chains}
-    await _read_links(session, _FIRST, chains, most, found)
-    longer = [chain for chain, links in found.items() if len(links) >= most]
-    for statement in (_ERRORS, _LAST) if longer else ():
-        await _read_links(session, statement, longer, most, found)
-    return {
-        chain: Records(links=list(links.values()), capped=chain in longer)
+    """The first `most` records of each chain; of a longer one, also its last and its errors.
+
+    One long chain at a time: the others that hold more than 200 records are left out.
+    """
+    short = min(SHORT, most)
+    found = await _read_links(session, _FIRST, chains, short + 1)
+    long = [chain for chain, links in found.items() if len(links) > short]
+    records = {
+        chain: Records(links=links, capped=False)
         for chain, links in found.items()
+        if chain not in set(long)
     }
+    if long:
+        records[long[0]] = await _long_chain(session, long[0], most=most)
+    return records
+
+
+async def _long_chain(session: AsyncSession, chain: str, *, most: int) -> Records:
+    links = (await _read_links(session, _FIRST, [chain], most + 1))[chain]
+    if len(links) <= most:
+        return Records(links=links, capped=False)
+    known = {(link.record_id, link.occurred_at): link for link in links[:most]}
+    for statement in (_ERRORS, _LAST):
+        more = await _read_links(session, statement, [chain], most)
+        known |= {(link.record_id, link.occurred_at): link for link in more[chain]}
+    return Records(links=list(known.values()), capped=True)
 
 
 async def _read_links(
-    session: AsyncSession,
-    statement: Any,
-    chains: Sequence[str],
-    most: int,
-    found: dict[str, dict[Any, Link]],
-) -> None:
+    session: AsyncSession, statement: Any, chains: Sequence[str], most: int
+) -> dict[str, list[Link]]:
+    found: dict[str, list[Link]] = {chain: [] for chain in chains}
     rows = await session.execute(statement, {"chains": list(chains), "most": most})
-    for chain, *values, level, message, type_, said, attributes in rows:
+    for number, (chain, *values, level, message, type_, said, attributes) in enumerate(rows, 1):
         link = Link(
             **dict(zip(_PLAIN, values, strict=True)),
             level=Severity(level),
@@ -296,53 +209,12 @@ async def _read_links(
             exception_message=said or "",
             attributes=msgspec.json.decode(attributes) if attributes else {},
         )
-        found[chain][link.record_id, link.occurred_at] = link
+        found[chain].append(link)
+        if number % ROWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return found
 
 
 async def marks_waiting(session: AsyncSession) -> int:
     """How many marks wait for the digest, counted up to 100,000."""
     return int((await session.execute(_WAITING)).scalar_one())
-
-
-async def fold_sequences(session: AsyncSession) -> int:
-    """Merge what the batches received of their senders' numbering; how many senders."""
-    folded = (await session.execute(_FOLD)).rowcount  # type: ignore[attr-defined]
-    if folded:
-        await session.execute(_TRIM)
-    return int(folded)
-
-
-async def missing_in(session: AsyncSession, windows: Iterable[Window]) -> Missing:
-    """What was never received of these numbers."""
-    # The end of a range is one more, and must still be a bigint.
-    wanted = [
-        msgspec.structs.replace(
-            one, first=min(one.first, LAST_NUMBER), last=min(one.last, LAST_NUMBER)
-        )
-        for one in windows
-    ]
-    found: Missing = {}
-    if wanted:
-        rows = await session.execute(_MISSING, {"windows": json_text(wanted)})
-        for service, instance, first, last in rows:
-            found.setdefault((service, instance), []).append((first, last))
-    return found
-
-
-async def untold_gaps(session: AsyncSession, *, grace_seconds: float) -> list[MissingRecords]:
-    """What has been missing for so long, each number told once."""
-    rows = await session.execute(_UNTOLD, {"grace": grace_seconds})
-    return [
-        MissingRecords(
-            service=row.service,
-            instance=row.instance,
-            records=row.records,
-            ranges=tuple((first, last) for first, last in row.ranges),
-        )
-        for row in rows
-    ]
-
-
-async def forget_senders(session: AsyncSession, *, days: int) -> None:
-    """Drop the numbering of senders that have been silent for so long."""
-    await session.execute(_FORGET_SENDERS, {"days": days})

@@ -21,9 +21,11 @@ from app.correlate.queries import (
     Settled,
     claim_chain,
     claim_settled,
-    fold_sequences,
     mark_later,
     take_marks,
+)
+from app.correlate.sequence_queries import (
+    fold_sequences,
     untold_gaps,
 )
 from app.database import Database, DatabaseUnavailable, may_pass
@@ -81,7 +83,7 @@ async def digest_round(database: Database, matcher: Matcher, settings: Settings)
         log.warning("digest_goes_one_by_one", reason=repr(error))
         return Digestion(chains=await _one_by_one(database, matcher, settings, settled.names))
     _tell(done)
-    return Digestion(chains=len(names), late=settled.waited - settings.quiet_seconds)
+    return Digestion(chains=done.taken, late=settled.waited - settings.quiet_seconds)
 
 
 async def _one_by_one(
@@ -134,8 +136,10 @@ async def settle(database: Database, matcher: Matcher, settings: Settings, name:
 
 async def follow_senders(database: Database, *, grace_seconds: float = GAP_GRACE_SECONDS) -> None:
     """Put together what senders numbered, and tell of what has been missing for too long."""
-    async with database.session() as session:
-        await fold_sequences(session)
+    more = True
+    while more:
+        async with database.session() as session:
+            more = await fold_sequences(session)
     async with database.session() as session:
         gaps = await untold_gaps(session, grace_seconds=grace_seconds)
         for gap in gaps:
@@ -214,7 +218,7 @@ class Digest:
     async def _round(self) -> float | None:
         """How late it is, in seconds; None when there was nothing to do."""
         await self._refresh()
-        await follow_senders(self._database)
+        await self._follow_senders()
         done = await digest_round(self._database, self._catalogue.matcher, self._settings)
         rematched = await self._rematch()
         if time.monotonic() >= self._gauge_due:
@@ -222,6 +226,16 @@ class Digest:
             async with self._database.session() as session:
                 metrics.INCIDENTS_OPEN.set(await queries.count_unresolved(session))
         return done.late if done.chains or rematched else None
+
+    async def _follow_senders(self) -> None:
+        """Should this fail, chains are digested all the same."""
+        try:
+            await follow_senders(self._database)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            metrics.DIGEST_FAILURES.inc()
+            log.exception("senders_not_followed")
 
     async def _refresh(self) -> None:
         """Follow the catalogue: after an import, a verdict or a quarantine, all is matched anew."""

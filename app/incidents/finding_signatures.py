@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalogue.matcher import EXACT_SCORE
 from app.catalogue.model import Match, Tier
 from app.catalogue.queries import save_matches
-from app.correlate.queries import know_failing, mark_later
+from app.correlate.queries import (
+    know_failing,
+    mark_later,
+)
 from app.incidents import queries
 from app.incidents.contribution import Delta
 from app.incidents.findings import VERSION, Found

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.incidents import queries
 from app.incidents.change_queries import save_change, save_event
 from app.incidents.contribution import ChainRow
+from app.incidents.evidence_queries import evidence_kept, keep_evidence
 from app.incidents.lifecycle import NewChain, Standing, Transition, after_chains
 from app.incidents.plan import Claim
 from app.incidents.tables import EventKind, IncidentStatus
@@ -91,7 +92,7 @@ async def _keep_samples(
         come.setdefault(claim.homes[row.root_signature_id], []).append(row)
     if not come:
         return
-    kept = await queries.evidence_kept(session, come.keys())
+    kept = await evidence_kept(session, come.keys())
     pairs = []
     for home, rows in come.items():
         own = kept.get(home)
@@ -100,6 +101,9 @@ async def _keep_samples(
         if room <= 0 and own and (home in loud or not own.is_recent):
             room = 1
         fresh = [row.correlation_id for row in new.get(home, ()) if row.correlation_id not in names]
-        again = [row.correlation_id for row in rows if row.correlation_id in names]
+        # What is left of a chain must not take the place of what was kept of the whole.
+        again = [
+            row.correlation_id for row in rows if row.correlation_id in names & claim.plan.whole
+        ]
         pairs += [(home, name) for name in (*again, *fresh[: max(room, 0)])]
-    await queries.keep_evidence(session, pairs)
+    await keep_evidence(session, pairs)

@@ -36,6 +36,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     replaced: tuple[Counted, ...]
     """What rows that go, or are written anew, had added."""
     dropped: tuple[Key, ...]
+    whole: frozenset[str]
+    """Chains of which nothing is gone that an earlier digest saw."""
 
     def signatures(self) -> set[str]:
         return {row.root_signature_id for row in self.come}
@@ -69,7 +71,17 @@ def plan_round(digested: Sequence[Digested], before: Before) -> Plan:
         gone = set(known) - told if _is_whole(one, known) else set()
         dropped += [(one.correlation_id, name) for name in sorted(gone)]
         replaced += [_counted(row) for name, row in known.items() if name in gone | told]
-    return Plan(come=tuple(come), new=tuple(new), replaced=tuple(replaced), dropped=tuple(dropped))
+    return Plan(
+        come=tuple(come),
+        new=tuple(new),
+        replaced=tuple(replaced),
+        dropped=tuple(dropped),
+        whole=frozenset(
+            one.correlation_id
+            for one in digested
+            if _is_whole(one, before.get(one.correlation_id, {}))
+        ),
+    )
 
 
 def _rows_now(one: Digested, known: Mapping[str, Any]) -> list[ChainRow]:

@@ -101,6 +101,23 @@ _DROP_EMPTY = (
         WHERE incident_id = ANY(CAST(:incidents AS uuid[])) AND chains <= 0
     """),
     # Nobody touched it, and its only chains turned out to say something else: it never was one.
+    # When people may have been told of it, they are told that it is over.
+    text("""
+        WITH told AS (
+            UPDATE incidents SET status = 'resolved', resolved_at = now(), version = version + 1
+            WHERE incident_id = ANY(CAST(:incidents AS uuid[])) AND chains = 0 AND version = 1
+            AND EXISTS (
+                SELECT FROM events
+                WHERE events.incident_id = incidents.incident_id AND routed_at IS NOT NULL
+            )
+            RETURNING incident_id
+        )
+        INSERT INTO events (kind, incident_id, details)
+        SELECT 'resolved', incident_id, jsonb_build_object(
+            'from', 'open', 'to', 'resolved', 'note', 'its chains turned out to begin elsewhere'
+        )
+        FROM told
+    """),
     text("""
         WITH gone AS (
             DELETE FROM incidents
@@ -191,43 +208,6 @@ _TITLES = text("""
     WHERE signature_id = ANY(CAST(:signatures AS text[]))
 """)
 
-_EVIDENCE_KEPT = text("""
-    SELECT incident_id, array_agg(correlation_id) AS chains,
-        max(kept_at) > now() - interval '1 hour' AS is_recent
-    FROM incident_evidence
-    WHERE incident_id = ANY(CAST(:incidents AS uuid[]))
-    GROUP BY incident_id
-""")
-# Errors before others: a chain may be long, and what is kept of it is short.
-_KEEP_EVIDENCE = text("""
-    INSERT INTO incident_evidence (incident_id, correlation_id, records)
-    SELECT pair.incident_id, pair.correlation_id, kept.records
-    FROM jsonb_to_recordset(CAST(:pairs AS jsonb)) AS pair (incident_id uuid, correlation_id text)
-    CROSS JOIN LATERAL (
-        SELECT jsonb_agg(to_jsonb(record) ORDER BY occurred_at, record_id) AS records
-        FROM (
-            SELECT * FROM log_records WHERE correlation_id = pair.correlation_id
-            ORDER BY signature_id IS NULL, occurred_at
-            LIMIT 100
-        ) AS record
-    ) AS kept
-    WHERE kept.records IS NOT NULL
-    ON CONFLICT (correlation_id, incident_id) DO UPDATE SET records = excluded.records
-""")
-# The first three and the last three.
-_DROP_EVIDENCE = text("""
-    DELETE FROM incident_evidence AS old
-    USING (
-        SELECT incident_id, correlation_id,
-            row_number() OVER (PARTITION BY incident_id ORDER BY kept_at) AS from_first,
-            row_number() OVER (PARTITION BY incident_id ORDER BY kept_at DESC) AS from_last
-        FROM incident_evidence
-        WHERE incident_id = ANY(CAST(:incidents AS uuid[]))
-    ) AS ranked
-    WHERE (old.incident_id, old.correlation_id) = (ranked.incident_id, ranked.correlation_id)
-    AND from_first > 3 AND from_last > 3
-""")
-
 
 async def hold_off_moves(session: AsyncSession) -> None:
     """Until the commit no chain is moved from one incident to another."""
@@ -315,21 +295,6 @@ async def titles_of(session: AsyncSession, names: Collection[str]) -> dict[str, 
     """Title and known issue of signatures."""
     rows = await session.execute(_TITLES, {"signatures": list(names)})
     return {row.signature_id: row for row in rows}
-
-
-async def evidence_kept(session: AsyncSession, names: Collection[UUID]) -> dict[UUID, Any]:
-    """Of which chains a snapshot is kept, and whether one is of the last hour."""
-    rows = await session.execute(_EVIDENCE_KEPT, {"incidents": list(names)})
-    return {row.incident_id: row for row in rows}
-
-
-async def keep_evidence(session: AsyncSession, pairs: Sequence[tuple[UUID, str]]) -> None:
-    """Copy these chains as they stand now: they outlive their records."""
-    if not pairs:
-        return
-    rows = [{"incident_id": home, "correlation_id": chain} for home, chain in sorted(set(pairs))]
-    await session.execute(_KEEP_EVIDENCE, {"pairs": json_text(rows)})
-    await session.execute(_DROP_EVIDENCE, {"incidents": sorted({home for home, _ in pairs})})
 
 
 async def count_unresolved(session: AsyncSession) -> int:

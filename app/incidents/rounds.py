@@ -7,7 +7,7 @@ from one incident to another waits for the rounds under way.
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -20,22 +20,24 @@ from app.catalogue.matching import Tally, match_signatures
 from app.catalogue.queries import current_versions
 from app.correlate.chain import correlate
 from app.correlate.link import Link
-from app.correlate.model import GapKind
+from app.correlate.model import Chain, GapKind
 from app.correlate.queries import (
-    Missing,
     Records,
-    Window,
     mark_later,
-    missing_in,
     records_of,
     take_marks,
+)
+from app.correlate.sequence_queries import (
+    Missing,
+    Window,
+    missing_in,
 )
 from app.incidents import queries
 from app.incidents.change_queries import lock_incidents, standing_of
 from app.incidents.contribution import counted, deltas, hour_rows, left_behind, rows_of, unions
 from app.incidents.count_queries import forget_untold
 from app.incidents.finding_signatures import finding_rows, save_findings
-from app.incidents.findings import look
+from app.incidents.findings import Look, look
 from app.incidents.life import follow_life
 from app.incidents.plan import Before, Claim, Digested, plan_round
 
@@ -43,9 +45,14 @@ LOOK_AGAIN: Final = timedelta(seconds=60)
 """After so long a chain with missing records is looked at once more: they may have come."""
 
 
+LONG: Final = 1_000
+
+
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """What one transaction of the digest did; told to metrics and log once it is committed."""
 
+    taken: int = 0
+    """Chains that wait no more."""
     chains: int = 0
     opened: tuple[tuple[UUID, str], ...] = ()
     """Incident and root signature."""
@@ -58,40 +65,35 @@ async def digest_chains(
 ) -> Round:
     """Digest these chains, which this transaction has claimed."""
     now = datetime.now(UTC)
-    await take_marks(session, names)
     records = await records_of(session, names, most=most)
+    # Not before: a mark that came between the two is of a record that was read, and else stays.
+    await take_marks(session, list(records))
     missing = await missing_in(session, windows_of(found.links for found in records.values()))
     versions = await current_versions(session)
-    digested = [
-        one
-        async for one in _with_breaks(
-            _digested(name, found, missing, matcher, versions, now=now)
-            for name, found in records.items()
-            if found.links
-        )
-    ]
+    digested = []
+    for name, found in records.items():
+        if found.links:
+            digested.append(await _digested(name, found, missing, matcher, versions, now=now))
     if not digested:
-        return Round()
+        return Round(taken=len(records))
     claim = await _claim(session, digested)
     await save_findings(session, digested, claim.plan, versions, matcher.catalogue_hash)
     await _count(session, claim, digested)
-    seen = {name for d in digested for link in d.chain.links if (name := link.signature_id)}
+    seen = {one for d in digested for link in d.chain.links if (one := link.signature_id)}
     matched = await match_signatures(session, matcher, among=seen)
     regressed = await follow_life(session, claim, now=now)
     await mark_later(session, _again(digested, claim.before, now))
-    opened = [(home, name) for name, home in claim.homes.items() if home in claim.opened]
+    opened = [(home, root) for root, home in claim.homes.items() if home in claim.opened]
     return Round(
-        chains=len(digested), opened=tuple(sorted(opened)), regressed=regressed, matched=matched
+        taken=len(records),
+        chains=len(digested),
+        opened=tuple(sorted(opened)),
+        regressed=regressed,
+        matched=matched,
     )
 
 
-async def _with_breaks(chains: Iterator[Digested]) -> AsyncIterator[Digested]:
-    for one in chains:
-        yield one
-        await asyncio.sleep(0)  # a round of long chains must not hold up the requests
-
-
-def _digested(
+async def _digested(
     name: str,
     records: Records,
     missing: Missing,
@@ -100,13 +102,24 @@ def _digested(
     *,
     now: datetime,
 ) -> Digested:
+    """What a chain says; a long one is worked out beside the requests, the others between them."""
     own = missing_of(records.links, missing) if missing else {}
-    chain = correlate(records.links, missing=own, capped=records.capped)
-    seen = look(chain.links, matcher.watch, now=now)
+    if len(records.links) > LONG:
+        chain, seen = await asyncio.to_thread(_read, records, own, matcher, now)
+    else:
+        await asyncio.sleep(0)
+        chain, seen = _read(records, own, matcher, now)
     # A newer replica may have retired an entry that this one still knows.
     found = tuple(one for one in seen.found if one.known_issue_id in versions)
     rows = tuple(rows_of(name, chain, found))
     return Digested(correlation_id=name, chain=chain, look=seen, found=found, rows=rows)
+
+
+def _read(
+    records: Records, missing: Missing, matcher: Matcher, now: datetime
+) -> tuple[Chain, Look]:
+    chain = correlate(records.links, missing=missing, capped=records.capped)
+    return chain, look(chain.links, matcher.watch, now=now)
 
 
 def windows_of(chains: Iterable[Sequence[Link]]) -> list[Window]:

@@ -11,7 +11,9 @@ from app.catalogue.watch import Watch
 from app.correlate.chain import correlate
 from app.correlate.link import Link
 from app.correlate.model import Call, Root
-from app.correlate.queries import Missing
+from app.correlate.sequence_queries import (
+    Missing,
+)
 from app.incidents.findings import Found, look
 from app.query.chain_views import CallView, ChainView, FindingView, RootView, SymptomView
 from app.query.views import ErrorView, MatchView, RecordView, SignatureView

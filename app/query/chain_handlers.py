@@ -1,6 +1,9 @@
 """`GET /api/chains/{correlation_id}`: one failure as far as it is known."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from litestar import Router, get
@@ -12,11 +15,16 @@ from app.catalogue.live import LiveCatalogue
 from app.catalogue.matcher import Matcher
 from app.catalogue.matching import best_match
 from app.catalogue.queries import rejected_pairs, unmatched_signatures
-from app.correlate.queries import is_marked, missing_in
+from app.correlate.queries import (
+    is_marked,
+)
+from app.correlate.sequence_queries import (
+    missing_in,
+)
 from app.database import Database
 from app.errors import NotFound
 from app.incidents.digest import settle
-from app.incidents.rounds import windows_of
+from app.incidents.rounds import LONG, windows_of
 from app.query import queries
 from app.query.assemble import Known, assemble_chain, links_of
 from app.query.chain_views import ChainView
@@ -59,23 +67,29 @@ async def get_chain(
 
 
 async def _read(session: AsyncSession, matcher: Matcher, name: str, *, most: int) -> ChainView:
-    records = await queries.chain_records(session, name, most=most)
+    records, capped = await queries.chain_records(session, name, most=most)
     homes = await queries.incidents_of_chain(session, name)
     kept = () if records else await queries.kept_records(session, name)
     if not records and not kept:
         raise _why_empty(homes)
     shown = records or list(kept)
     links = links_of(shown)
-    return assemble_chain(
+    # A long one beside the requests: working it out takes as long as hundreds of others.
+    return await (asyncio.to_thread if len(shown) > LONG else _at_once)(
+        assemble_chain,
         name,
         shown,
         missing=await missing_in(session, windows_of([links])),
         known=await _known(session, matcher, shown, homes),
         watch=matcher.watch,
         now=datetime.now(UTC),
-        capped=len(shown) >= most,
+        capped=capped,
         from_evidence=bool(kept),
     )
+
+
+async def _at_once(work: Callable[..., ChainView], *given: Any, **named: Any) -> ChainView:
+    return work(*given, **named)
 
 
 def _why_empty(homes: dict[str, UUID]) -> NotFound:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,21 +55,26 @@ _OF_MATCH = (matches.c.known_issue_id == known_issues.c.known_issue_id) & (
 
 async def chain_records(
     session: AsyncSession, correlation_id: str, *, most: int
-) -> list[RecordView]:
-    """The first `most` records of a chain by time; of a longer one, also its first errors."""
-    query = (
-        select(log_records)
-        .where(log_records.c.correlation_id == correlation_id)
-        .order_by(log_records.c.occurred_at, log_records.c.record_id)
-        .limit(most)
-    )
-    found = [view(row, RecordView) for row in (await session.execute(query)).mappings()]
-    if len(found) < most:
-        return found
-    errors = query.where(log_records.c.signature_id.is_not(None))
-    more = [view(row, RecordView) for row in (await session.execute(errors)).mappings()]
-    known = {(record.occurred_at, record.record_id) for record in found}
-    return found + [r for r in more if (r.occurred_at, r.record_id) not in known]
+) -> tuple[list[RecordView], bool]:
+    """The first `most` records of a chain; of a longer one also its last and its errors.
+
+    And whether it is longer. What the digest reads, and so what it was digested from.
+    """
+    times = (log_records.c.occurred_at, log_records.c.record_id)
+    chain = select(log_records).where(log_records.c.correlation_id == correlation_id)
+    found = await _records(session, chain.order_by(*times).limit(most + 1))
+    if len(found) <= most:
+        return found, False
+    errors = chain.where(log_records.c.signature_id.is_not(None)).order_by(*times)
+    last = chain.order_by(log_records.c.occurred_at.desc(), log_records.c.record_id)
+    read = found[:most]
+    for query in (errors, last):
+        read += await _records(session, query.limit(most))
+    return list({(one.occurred_at, one.record_id): one for one in read}.values()), True
+
+
+async def _records(session: AsyncSession, query: Select[Any]) -> list[RecordView]:
+    return [view(row, RecordView) for row in (await session.execute(query)).mappings()]
 
 
 async def incidents_of_chain(session: AsyncSession, correlation_id: str) -> dict[str, UUID]:

@@ -104,6 +104,7 @@ sequence_marks = Table(
     Column("instance", Text, primary_key=True),
     Column("seen", INT8MULTIRANGE, nullable=False),
     Column("marked_at", _moment, nullable=False, server_default=func.now()),
+    Index("ix_sequence_marks_marked_at", "marked_at"),
 )
 
 # All numbers that came; what is missing is what lies between them. A late one closes its gap.

@@ -98,6 +98,7 @@ CREATE TABLE sequence_marks (
     marked_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT pk_sequence_marks PRIMARY KEY (mark_id, service, instance)
 );
+CREATE INDEX ix_sequence_marks_marked_at ON sequence_marks (marked_at);
 CREATE TABLE sender_sequences (
     service       text NOT NULL,
     instance      text NOT NULL,

@@ -9,7 +9,10 @@ from app.catalogue.documents import compile_document
 from app.catalogue.matcher import Matcher
 from app.catalogue.queries import sync_known_issues
 from app.catalogue.tables import matches
-from app.correlate.queries import claim_settled, take_marks
+from app.correlate.queries import (
+    claim_settled,
+    take_marks,
+)
 from app.database import Database
 from app.incidents.digest import digest_round
 from app.incidents.tables import EventKind, IncidentStatus, events, incident_chains, incidents
