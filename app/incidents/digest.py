@@ -46,7 +46,7 @@ SET_BACK: Final = timedelta(seconds=10)
 LONGEST_REST_SECONDS: Final = 1.0
 LATE_SECONDS: Final = 0.5
 REST_WHEN_LATE: Final = 0.2
-BUSY_RECORDS_A_SECOND: Final = 5_000
+BUSY_RECORDS_A_SECOND: Final = 10_000
 REST_WHILE_BUSY: Final = 5
 
 

@@ -39,6 +39,7 @@ def links_of(records: Sequence[RecordView]) -> list[Link]:
 def assemble_chain(
     correlation_id: str,
     records: Sequence[RecordView],
+    links: Sequence[Link],
     *,
     missing: Missing,
     known: Known,
@@ -47,9 +48,9 @@ def assemble_chain(
     capped: bool = False,
     from_evidence: bool = False,
 ) -> ChainView:
-    """The chain of these records."""
+    """The chain of these records; `links` are theirs."""
     shown = {(record.occurred_at, record.record_id): record for record in records}
-    chain = correlate(links_of(list(shown.values())), missing=missing, capped=capped)
+    chain = correlate(links, missing=missing, capped=capped)
     ordered = tuple(shown[link.occurred_at, link.record_id] for link in chain.links)
     errors = {r.record_id: _error(r, known) for r in ordered if r.signature_id}
     roots = tuple(_root(root, errors, known) for root in chain.roots)

@@ -58,12 +58,13 @@ async def get_chain(
     name = safe_token(correlation_id.removeprefix("/"))
     if name is None:
         raise UnknownChain
+    most = settings.max_chain_records
     async with database.session() as session:
-        waits = await is_marked(session, name)
-    if waits:
-        await settle(database, catalogue.matcher, settings, name)
+        if not await is_marked(session, name):
+            return await _read(session, catalogue.matcher, name, most=most)
+    await settle(database, catalogue.matcher, settings, name)
     async with database.session() as session:
-        return await _read(session, catalogue.matcher, name, most=settings.max_chain_records)
+        return await _read(session, catalogue.matcher, name, most=most)
 
 
 async def _read(session: AsyncSession, matcher: Matcher, name: str, *, most: int) -> ChainView:
@@ -79,6 +80,7 @@ async def _read(session: AsyncSession, matcher: Matcher, name: str, *, most: int
         assemble_chain,
         name,
         shown,
+        links,
         missing=await missing_in(session, windows_of([links])),
         known=await _known(session, matcher, shown, homes),
         watch=matcher.watch,
