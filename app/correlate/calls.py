@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.correlate.facts import (
+from app.correlate.link import Link
+from app.correlate.names import (
     callee_fields,
     caller_fields,
     mentions,
@@ -16,7 +17,6 @@ from app.correlate.facts import (
     said_caller,
     text_of,
 )
-from app.correlate.link import Link
 
 MOST_NAMES = 64
 """Services whose names are looked for in texts; more is no chain that people follow."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.correlate.calls import Node
-from app.correlate.facts import text_of
 from app.correlate.link import Link
+from app.correlate.names import text_of
 
 MOST_STEPS: Final = 64
 SHORTEST_QUOTE: Final = 12

@@ -4,15 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.correlate.calls import Node, Tie
-from app.correlate.facts import (
-    blamed,
-    is_local,
-    is_own,
-    is_report,
-    is_timeout,
-    tells_of_handling,
-    text_of,
-)
+from app.correlate.facts import is_local, is_own, is_report, is_timeout, tells_of_handling
 from app.correlate.failure import (
     Bond,
     Failure,
@@ -22,6 +14,7 @@ from app.correlate.failure import (
     services_above,
 )
 from app.correlate.link import Link
+from app.correlate.names import blamed, text_of
 from app.correlate.outcomes import (
     PASSING_ON,
     asked_in_vain,

@@ -5,17 +5,9 @@ from http import HTTPStatus
 from typing import Final
 
 from app.correlate.calls import Node
-from app.correlate.facts import (
-    callee_fields,
-    is_end,
-    is_good,
-    is_start,
-    mentions,
-    said_callee,
-    status_of,
-    tells_of_handling,
-)
+from app.correlate.facts import is_end, is_good, is_start, status_of, tells_of_handling
 from app.correlate.link import Link
+from app.correlate.names import callee_fields, mentions, said_callee
 from app.normalise.record import Severity
 
 MOST_CALLEES = 8

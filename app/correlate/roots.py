@@ -6,12 +6,13 @@ from typing import Final
 import msgspec
 
 from app.correlate.calls import Node, Tie
-from app.correlate.facts import is_own, is_report, is_timeout, text_of
+from app.correlate.facts import is_own, is_report, is_timeout
 from app.correlate.failure import Bond, Failure
 from app.correlate.failures import Failures
 from app.correlate.fatal import fatal_first
 from app.correlate.link import Link
 from app.correlate.model import Confidence, Root, Symptom
+from app.correlate.names import text_of
 from app.correlate.outcomes import (
     PASSING_ON,
     asked_in_vain,
