@@ -39,6 +39,7 @@ _DRIVER: Final = re.compile(
     r"ConnectionRefusedError$"
 )
 """A refused connection reached nobody: a service that wrote records was not refused."""
+_PASSING_ON: Final = re.compile(r"(?i)\b50[24]\b|bad gateway|gateway time-?out")
 _TIMEOUT: Final = re.compile(r"(?i)time[d]?[ -]?out|deadline.{0,3}exceeded")
 _START: Final = re.compile(
     r"(?i)\b(?:received|incoming|started|starting|begin|began|accepted|handling)\b"
@@ -70,6 +71,22 @@ _LOCAL_TYPES: Final = words(
 )
 
 
+_PARTS: Final = re.compile(r"[A-Z]?[a-z']+|[^\W_a-z]+")
+"""Words; those of a type's name one by one."""
+_GENERIC: Final = words(
+    "a an the it its this that we i you your our us my is was be been has have had and or but in "
+    "on at to of for with by from while during when as so not no could cannot can't couldn't "
+    "unable can complete completed completing process processed processing handle handling handled "
+    "fulfil fulfill perform performing finish execute executing run running do serve serving "
+    "request requests call calls operation action task work something anything went wrong happened "
+    "occurred unexpected unexpectedly unknown error errors exception runtime failure failures fail "
+    "fails failed failing give gives giving gave up abort aborting aborted stopping please try "
+    "again later internal server service application app problem problems retries retry retrying "
+    "attempt attempts tries exhausted exceeded max maximum too many all after unhandled uncaught "
+    "general generic fatal sorry oops"
+)
+
+
 def short_type(link: Link) -> str:
     """`HTTPStatusError` of `httpx.HTTPStatusError`."""
     return link.exception_type.rpartition(".")[2]
@@ -94,6 +111,17 @@ def is_report(link: Link) -> bool:
     if _REPORT_TYPE.search(short_type(link)) and not is_local(link):
         return True
     return _REPORT_TEXT.search(text_of(link)) is not None
+
+
+def is_vague(link: Link) -> bool:
+    """Whether it only says that something failed: `RequestFailed: giving up`."""
+    said = _PARTS.findall(f"{short_type(link)} {text_of(link)}")
+    return bool(said) and all(word.lower() in _GENERIC for word in said)
+
+
+def tells_of_passing_on(link: Link) -> bool:
+    """Whether it reports a status by which the callee said that another one had failed."""
+    return _PASSING_ON.search(text_of(link)) is not None
 
 
 def is_timeout(link: Link) -> bool:

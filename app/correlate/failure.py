@@ -100,6 +100,16 @@ def passes(node: Node, above: Node, service: str) -> bool:
     return False
 
 
+def path_up(node: Node) -> list[Node]:
+    """A call, its caller, the caller of that one, and so on."""
+    path: list[Node] = []
+    at: Node | None = node
+    while at is not None and len(path) < MOST_STEPS:
+        path.append(at)
+        at = at.parent
+    return path
+
+
 def services_above(node: Node) -> Iterable[str]:
     at = node.parent
     for _ in range(MOST_STEPS):

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from app.correlate.calls import Node
-from app.correlate.failure import Failure
-from app.correlate.outcomes import ended_well, was_handled, was_repeated_well
+from app.correlate.failure import Failure, path_up
+from app.correlate.outcomes import was_lived_with
 
 MOST_COMPARED: Final = 16
-MOST_STEPS: Final = 64
 
 
 class _Standing:
@@ -18,21 +17,9 @@ class _Standing:
         self.first = first
         highest = min(group, key=lambda failure: (failure.node.depth, failure.place)).node
         self.depth = highest.depth
-        self.path: list[Node] = []
-        at: Node | None = highest
-        while at is not None and len(self.path) < MOST_STEPS:
-            self.path.append(at)
-            at = at.parent
+        self.path = path_up(highest)
         self.ended = max((f.node.ended for f in group if f.node is highest), default=0)
-        self.survived = self._was_survived()
-
-    def _was_survived(self) -> bool:
-        if any(ended_well(node) or was_repeated_well(node) for node in self.path):
-            return True
-        return any(
-            was_handled(caller, failed, alone=len({c.service for c in caller.children}) > 1)
-            for failed, caller in zip(self.path, self.path[1:], strict=False)
-        )
+        self.survived = was_lived_with(self.path)
 
     def was_left_behind(self, other: "_Standing") -> bool:
         """Whether a caller of both went on to the other's call after this one had failed."""

@@ -1,6 +1,7 @@
 """What became of a call: ended well, ended badly, failed, or nobody knows. Pure."""
 
 import enum
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -150,6 +151,25 @@ def was_handled(caller: Node, failed: Node, *, alone: bool) -> bool:
         and _is_about(link, caller, failed.service, alone=alone)
         for link in caller.links
     )
+
+
+def was_lived_with(path: Sequence[Node]) -> bool:
+    """Whether a call, or one of those above it in `path`, was done without or mended."""
+    if any(ended_well(node) or was_repeated_well(node) for node in path):
+        return True
+    return any(
+        was_handled(caller, failed, alone=_must_be_named(caller, failed))
+        for failed, caller in zip(path, path[1:], strict=False)
+    )
+
+
+def _must_be_named(caller: Node, failed: Node) -> bool:
+    """A word about no callee in particular is about any but the last that failed: it lived on."""
+    others = [one for one in caller.children if one.service != failed.service]
+    rivals = [one for one in others[:MOST_CALLEES] if one.failing or fate_of(one) is Fate.BAD]
+    if not rivals:
+        return bool(others)
+    return failed.ended >= max(one.ended for one in rivals)
 
 
 def _is_about(link: Link, caller: Node, service: str, *, alone: bool) -> bool:

@@ -11,6 +11,7 @@ from app.correlate.failure import Bond, Failure
 from app.correlate.failures import Failures
 from app.correlate.fatal import fatal_first
 from app.correlate.link import Link
+from app.correlate.loose import tie_loose
 from app.correlate.model import Confidence, Root, Symptom
 from app.correlate.names import text_of
 from app.correlate.outcomes import (
@@ -53,6 +54,7 @@ def find_roots(
     if not errors:
         return ()
     failures = Failures(nodes, errors)
+    tie_loose(failures)
     groups: dict[int, list[Failure]] = {}
     for failure in failures.all:
         groups.setdefault(id(failure.origin()), []).append(failure)
