@@ -130,7 +130,7 @@ def _may_be_cause(failures: Failures, other: Failure) -> bool:
 
 
 def _is_explained(failure: Failure, name: str) -> bool:
-    """Whether it reports a callee that it did call, that says nothing, and that passed nothing on."""
+    """Whether it reports a callee that it did call, that says nothing and passed nothing on."""
     return not tells_of_passing_on(failure.link) and _has_silent_callee(failure.node, name)
 
 

@@ -40,6 +40,10 @@ _NAMED: Final = re.compile(
 _CALL_FAILED: Final = re.compile(
     r"(?i)\b(?:call|request) (?:to|of) ['\"`]?(?P<callee>[A-Za-z][\w.-]*)['\"`]? failed"
 )
+_COMPLAINT: Final = re.compile(
+    r"(?i)(?:\bto call (?P<tried>[A-Za-z][\w.-]*) (?:failed|timed out)"
+    r"|\b(?P<said>[A-Za-z][\w.-]*) failed with (?:status |http )*5\d\d)\b"
+)
 _CALLING: Final = re.compile(
     r"(?i)\b(?:calling|to call|call to|calls|request to|requesting|sending to|asking|"
     r"(?:GET|POST|PUT|PATCH|DELETE)) "
@@ -191,6 +195,13 @@ def said_callee(link: Link) -> str:
     """Whom a record says it calls now: `calling payment`; empty when it does not."""
     found = _CALLING.search(link.message)
     return found["callee"] if found and _may_be_service(found["callee"]) else ""
+
+
+def complained_of(link: Link) -> str:
+    """Whom a warning says failed: `payment failed with 503; retry in 100 ms`; empty if nobody."""
+    found = _COMPLAINT.search(link.message)
+    name = found[found.lastgroup] if found and found.lastgroup else ""
+    return name if _may_be_service(name) else ""
 
 
 def said_caller(link: Link) -> str:

@@ -3,12 +3,13 @@
 import enum
 from collections.abc import Sequence
 from http import HTTPStatus
+from itertools import pairwise
 from typing import Final
 
 from app.correlate.calls import Node
 from app.correlate.facts import is_end, is_good, is_start, status_of, tells_of_handling
 from app.correlate.link import Link
-from app.correlate.names import callee_fields, mentions, said_callee
+from app.correlate.names import callee_fields, complained_of, mentions, said_callee
 from app.normalise.record import Severity
 
 MOST_CALLEES = 8
@@ -137,6 +138,8 @@ def complains_of(node: Node) -> str:
             for name in asked_in_vain(node):
                 if mentions(link.message, name):
                     return name
+            if name := complained_of(link):
+                return name
     return ""
 
 
@@ -159,7 +162,7 @@ def was_lived_with(path: Sequence[Node]) -> bool:
         return True
     return any(
         was_handled(caller, failed, alone=_must_be_named(caller, failed))
-        for failed, caller in zip(path, path[1:], strict=False)
+        for failed, caller in pairwise(path)
     )
 
 

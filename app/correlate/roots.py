@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from app.correlate.calls import Node, Tie
-from app.correlate.facts import is_own, is_report, is_timeout
+from app.correlate.facts import is_own, is_report, is_timeout, is_vague, tells_of_passing_on
 from app.correlate.failure import Bond, Failure
 from app.correlate.failures import Failures
 from app.correlate.fatal import fatal_first
@@ -72,7 +72,7 @@ def _root(
     *,
     incomplete: bool,
 ) -> Root:
-    origin = _inferred(failures, first)
+    origin = _inferred(failures, first, group)
     symptoms = tuple(
         Symptom(link=f.link, reason=f.reason or "a further attempt of the same call")
         for f in group
@@ -117,7 +117,8 @@ def _confidence(
         return Confidence.LIKELY if origin.seen else Confidence.UNSURE
     if any(failure.bond == Bond.TIME for failure in group):
         return Confidence.UNSURE
-    report = not is_own(first.link) and (is_report(first.link) or is_timeout(first.link))
+    report = is_report(first.link) or is_timeout(first.link) or is_vague(first.link)
+    report = report and not is_own(first.link)
     if incomplete or report or not _is_whole(first.node):
         return Confidence.LIKELY
     if not is_own(first.link) and _was_passed_on(first, group):
@@ -146,23 +147,23 @@ def _is_whole(node: Node) -> bool:
     )
 
 
-def _inferred(failures: Failures, first: Failure) -> Origin | None:
+def _inferred(failures: Failures, first: Failure, group: Sequence[Failure]) -> Origin | None:
     """Where it began when this error only reports a callee that says nothing itself."""
     link, node = first.link, first.node
     if is_own(link):
         return None
-    name = failures.blamed_by(first) or complains_of(node)
     attempts = [node]
     if first.retries:
-        attempts += [f.node for f in failures.all if f.first is first and f.node is not node]
-    callees = [child for one in attempts[:MOST_ATTEMPTS] for child in one.children]
+        attempts += [f.node for f in group if f.first is first and f.node is not node]
+    attempts = attempts[:MOST_ATTEMPTS]
+    name = failures.blamed_by(first) or next(filter(None, map(complains_of, attempts)), "")
+    callees = [child for one in attempts for child in one.children]
     below = [child for child in callees if not name or child.service == name]
     bad = [child for child in below if has_bad_end_below(child)]
-    passing = is_report(link) or is_timeout(link)
-    passing = passing or any(own_status(one) in PASSING_ON for one in attempts[:MOST_ATTEMPTS])
-    if not (name or bad or passing):
+    if not (name or bad or _is_passed_on(failures, first, attempts, group)):
         return None
     silent = bad or [child for child in below if is_silent(child)]
+    silent = _last_called(silent)
     if len({child.service for child in silent}) == 1:
         return _beginning(link, silent[-1])
     if silent or (below and name):
@@ -171,6 +172,34 @@ def _inferred(failures: Failures, first: Failure) -> Origin | None:
         return _elsewhere(failures, first, name)
     asked = asked_in_vain(node)
     return _stranger(link, asked[0]) if len(asked) == 1 else None
+
+
+def _is_passed_on(
+    failures: Failures, first: Failure, attempts: Sequence[Node], group: Sequence[Failure]
+) -> bool:
+    """Whether its form, its status or its callers say that it is not where the failure began."""
+    link = first.link
+    if is_report(link) or is_timeout(link) or is_vague(link):
+        return True
+    if any(own_status(one) in PASSING_ON for one in attempts):
+        return True
+    return any(
+        failure.cause is first
+        and tells_of_passing_on(failure.link)
+        and failures.blamed_by(failure) == link.service
+        for failure in group
+    )
+
+
+def _last_called(silent: Sequence[Node]) -> Sequence[Node]:
+    """Of several services the one called when the others were done: the caller went on till then."""
+    if len({child.service for child in silent}) < 2:  # noqa: PLR2004
+        return silent
+    last = max(silent, key=lambda child: child.began)
+    done = [
+        one for child in silent if child.service != last.service for one in (child, *child.children)
+    ]
+    return [last] if all(one.ended <= last.began for one in done) else silent
 
 
 def _elsewhere(failures: Failures, first: Failure, name: str) -> Origin | None:
@@ -205,15 +234,18 @@ def _descend(node: Node, report: Link) -> tuple[str, bool]:
     passed_on = any(word in text_of(report) for word in _PASSED_ON)
     at = node
     for _ in range(MOST_STEPS):
+        name = complains_of(at)
+        if name and not any(child.service == name for child in at.children):
+            return name, False
         silent = [child for child in at.children if is_silent(child)]
         bad = [child for child in silent if has_bad_end_below(child)]
-        chosen = bad or silent
-        asked = [] if bad else asked_in_vain(at)
+        chosen = [child for child in silent if child.service == name] or bad or silent
+        asked = [] if bad or name else asked_in_vain(at)
         if len({*(child.service for child in chosen), *asked}) != 1:
             break
         status = own_status(at)
         passes = passed_on if status is None else status in PASSING_ON
-        passes = passes or complains_of(at) != ""
+        passes = passes or name != ""
         if not bad and not passes:
             break
         if not chosen:
