@@ -17,6 +17,7 @@ from app.correlate.names import (
     said_caller,
     text_of,
 )
+from app.normalise.record import Severity
 
 MOST_NAMES = 64
 """Services whose names are looked for in texts; more is no chain that people follow."""
@@ -203,7 +204,7 @@ class _Said:
             self._calls_stranger.setdefault(name, node)
         elif name:
             self._add(self.by_words, self._low[name], node)
-        elif link.signature_id is not None:
+        elif link.signature_id is not None or link.level is Severity.WARNING:
             self._read_error(node, link, names)
 
     def _read_fields(self, node: Node, link: Link) -> None:
@@ -226,7 +227,7 @@ class _Said:
             self._strange_caller.setdefault(node.service, name)
 
     def _read_error(self, node: Node, link: Link, names: Sequence[str]) -> None:
-        """An error names its callee, and perhaps whom that one called: the first is its own."""
+        """An error or a warning names its callee, and perhaps whom that one called: the first is its own."""
         text = text_of(link)
         places = [(text.find(n), n) for n in names if n != node.service and mentions(text, n)]
         if places:

@@ -203,7 +203,8 @@ def _unhandled(
     return _by_place(
         (child, found)
         for child, found in failed
-        if not any(
+        if not was_repeated_well(child)
+        and not any(
             was_handled(one, child, alone=number > 0 or latest[child.service] == last)
             for number, one in enumerate(attempts)
         )

@@ -16,9 +16,11 @@ from app.correlate.model import Confidence, Root, Symptom
 from app.correlate.names import text_of
 from app.correlate.outcomes import (
     PASSING_ON,
+    Fate,
     asked_in_vain,
     complains_of,
     ended_well,
+    fate_of,
     has_bad_end_below,
     is_open,
     is_silent,
@@ -62,7 +64,8 @@ def find_roots(
     unsure = incomplete or len(firsts) > 1
     if len(firsts) > 1:
         firsts = fatal_first(firsts, groups)
-    return tuple(_root(failures, first, groups[id(first)], incomplete=unsure) for first in firsts)
+    unsure = unsure or any(fate_of(node) is Fate.BAD for node in nodes)
+    return tuple(_root(failures, first, groups[id(first)], unsure=unsure) for first in firsts)
 
 
 def _root(
@@ -70,7 +73,7 @@ def _root(
     first: Failure,
     group: Sequence[Failure],
     *,
-    incomplete: bool,
+    unsure: bool,
 ) -> Root:
     origin = _inferred(failures, first, group)
     symptoms = tuple(
@@ -82,7 +85,7 @@ def _root(
         link=first.link,
         service=origin.service if origin else first.link.service,
         inferred=origin is not None,
-        confidence=_confidence(first, group, origin, incomplete=incomplete),
+        confidence=_confidence(first, group, origin, unsure=unsure),
         reasons=_reasons(first, group, origin, alone=len(failures.all) == 1),
         symptoms=symptoms,
         retries=first.retries,
@@ -111,7 +114,7 @@ def _confidence(
     group: Sequence[Failure],
     origin: Origin | None,
     *,
-    incomplete: bool,
+    unsure: bool,
 ) -> Confidence:
     if origin is not None:
         return Confidence.LIKELY if origin.seen else Confidence.UNSURE
@@ -119,7 +122,7 @@ def _confidence(
         return Confidence.UNSURE
     report = is_report(first.link) or is_timeout(first.link) or is_vague(first.link)
     report = report and not is_own(first.link)
-    if incomplete or report or not _is_whole(first.node):
+    if unsure or report or not _is_whole(first.node):
         return Confidence.LIKELY
     if not is_own(first.link) and _was_passed_on(first, group):
         return Confidence.LIKELY
