@@ -103,16 +103,12 @@ class Failures:
     def _tie_call(
         self, node: Node, own: list[Failure], below: list[Failure], every: list[Failure]
     ) -> None:
-        scored = [
-            (failure, *self._reported(failure, node, below, every))
-            for failure in own
-            if failure.first is None
-        ]
+        scored = [(failure, *self._reported(failure, node, below, every)) for failure in own]
         speaks_later = [score >= Bond.FORM for _, _, score, _ in scored]
         before: Failure | None = None
         for number, (failure, cause, score, reason) in enumerate(scored):
-            tied = False
-            if cause is not None and score >= Bond.FORM:
+            tied = failure.first is not None
+            if not tied and cause is not None and score >= Bond.FORM:
                 tied = failure.follows(cause, score, reason)
             if not tied and before is not None:
                 tied = self._follow_in_call(failure, before)
@@ -200,10 +196,16 @@ def _unhandled(
     for child, found in failed:
         latest[child.service] = max(found[-1].place, latest.get(child.service, -1))
     last = max(latest.values(), default=-1) if len(latest) > 1 else -1
+    mended = {
+        child.service
+        for one in attempts
+        for child in one.children[:MOST_HEADS]
+        if child.failing and was_repeated_well(child)
+    }
     return _by_place(
         (child, found)
         for child, found in failed
-        if not was_repeated_well(child)
+        if child.service not in mended
         and not any(
             was_handled(one, child, alone=number > 0 or latest[child.service] == last)
             for number, one in enumerate(attempts)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from app.correlate.calls import Node
+from app.correlate.calls import Node, Tie
 from app.correlate.failure import Failure, path_up
 from app.correlate.outcomes import was_lived_with
 
@@ -15,7 +15,7 @@ class _Standing:
 
     def __init__(self, first: Failure, group: Sequence[Failure]) -> None:
         self.first = first
-        highest = min(group, key=lambda failure: (failure.node.depth, failure.place)).node
+        highest = min(group, key=_height).node
         self.depth = highest.depth
         self.path = path_up(highest)
         self.ended = max((f.node.ended for f in group if f.node is highest), default=0)
@@ -30,6 +30,11 @@ class _Standing:
                 if _are_siblings(node, rival):
                     return node.service != rival.service and rival.began >= node.ended
         return False
+
+
+def _height(failure: Failure) -> tuple[bool, int, int]:
+    """A call whose caller is not known does not stand as high as it seems."""
+    return failure.node.tie is Tie.GUESS, failure.node.depth, failure.place
 
 
 def _are_siblings(node: Node, rival: Node) -> bool:

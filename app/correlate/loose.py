@@ -1,6 +1,7 @@
 """Errors that no call ties to what they follow from: other attempts, quotes, names, time. Pure."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from app.correlate.calls import Node, Tie
 from app.correlate.facts import is_own, is_report, is_vague, tells_of_passing_on
@@ -28,9 +29,8 @@ def _tie_attempts(failures: Failures, roots: Sequence[Failure]) -> None:
         return
     below: dict[tuple[int, str], Failure] = {}
     for failure in failures.all:
-        caller = failure.node.parent
-        if caller is not None and failure.first is None:
-            below.setdefault((failures.paths[id(caller)], failure.link.service), failure)
+        for callee, caller in pairwise(path_up(failure.node)) if failure.first is None else ():
+            below.setdefault((failures.paths[id(caller)], callee.service), failure)
             below.setdefault((failures.paths[id(caller)], ""), failure)
     for failure in roots:
         if is_own(failure.link):
@@ -40,7 +40,7 @@ def _tie_attempts(failures: Failures, roots: Sequence[Failure]) -> None:
         if not name and own_status(failure.node) not in PASSING_ON:
             continue
         other = below.get((failures.paths[id(failure.node)], name))
-        if other is not None and other.node.parent is not failure.node:
+        if other is not None and failure.node not in path_up(other.node):
             said = f"another attempt of the call tells {other.link.service}'s error"
             failure.follows(other, Bond.NAMED, said)
 
@@ -58,13 +58,15 @@ def _tie_rest(failures: Failures, roots: Sequence[Failure]) -> None:
 def _tie_one(
     failures: Failures, failure: Failure, others: Iterable[Failure], roots: Sequence[Failure]
 ) -> bool:
+    name = failures.blamed_by(failure)
+    if _is_explained(failure, name):
+        return False
     others = [o for o in others if o is not failure and o.link.service != failure.link.service]
     for other in others:
         if quotes(failure.link, other.link, strictly=True) and failure.follows(
             other, Bond.QUOTED, f"it quotes {other.link.service}'s error"
         ):
             return True
-    name = failures.blamed_by(failure)
     if name and name not in failures.names and _tie_to_stray(failure, roots, name):
         return True
     others = [other for other in others if other.node.top is not failure.node.top]
@@ -106,7 +108,7 @@ def _tie_by_time(failures: Failures, failure: Failure, roots: Iterable[Failure],
         is_silent(node) for node in failures.nodes if node.service == name
     ):
         return False
-    if is_own(failure.link) or _is_explained(failure, name):
+    if is_own(failure.link):
         return False
     form = bool(name) or is_report(failure.link) or own_status(failure.node) in PASSING_ON
     for other in roots:

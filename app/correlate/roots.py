@@ -25,6 +25,7 @@ from app.correlate.outcomes import (
     is_open,
     is_silent,
     own_status,
+    was_handled,
 )
 
 MOST_STEPS: Final = 64
@@ -159,7 +160,7 @@ def _inferred(failures: Failures, first: Failure, group: Sequence[Failure]) -> O
     if first.retries:
         attempts += [f.node for f in group if f.first is first and f.node is not node]
     attempts = attempts[:MOST_ATTEMPTS]
-    name = failures.blamed_by(first) or next(filter(None, map(complains_of, attempts)), "")
+    name = failures.blamed_by(first) or _complaint(attempts)
     callees = [child for one in attempts for child in one.children]
     below = [child for child in callees if not name or child.service == name]
     bad = [child for child in below if has_bad_end_below(child)]
@@ -168,7 +169,7 @@ def _inferred(failures: Failures, first: Failure, group: Sequence[Failure]) -> O
     silent = bad or [child for child in below if is_silent(child)]
     silent = _last_called(silent)
     if len({child.service for child in silent}) == 1:
-        return _beginning(link, silent[-1])
+        return _beginning(link, silent)
     if silent or (below and name):
         return None
     if name:
@@ -210,11 +211,11 @@ def _elsewhere(failures: Failures, first: Failure, name: str) -> Origin | None:
     link, node = first.link, first.node
     home = next((n for n in failures.nodes if n.service == name and n is not node), None)
     if home is not None:
-        return _beginning(link, home) if is_silent(home) else None
+        return _beginning(link, [home]) if is_silent(home) else None
     strays = [one for one in node.top.children if one.tie is Tie.GUESS and one.via in ("", name)]
     bad = [one for one in strays if has_bad_end_below(one)]
     if len({one.service for one in bad}) == 1:
-        return _beginning(link, bad[-1])
+        return _beginning(link, bad)
     return _stranger(link, name)
 
 
@@ -223,35 +224,48 @@ def _stranger(link: Link, name: str) -> Origin:
     return Origin(service=name, reason=said, seen=False)
 
 
-def _beginning(link: Link, child: Node) -> Origin:
-    what = "never said how it ended" if is_open(child) else "ended badly"
-    service, seen = _descend(child, link)
-    said = f"{link.service} reports a failing call, and {child.service} {what}"
-    if service != child.service:
+def _beginning(link: Link, attempts: Sequence[Node]) -> Origin:
+    callee = attempts[-1].service
+    what = "never said how it ended" if all(map(is_open, attempts)) else "ended badly"
+    service, seen = _descend(attempts, link)
+    said = f"{link.service} reports a failing call, and {callee} {what}"
+    if service != callee:
         said += f"; the last that is known is its call of {service}"
     return Origin(service=service, reason=said, seen=seen)
 
 
-def _descend(node: Node, report: Link) -> tuple[str, bool]:
+def _descend(attempts: Sequence[Node], report: Link) -> tuple[str, bool]:
     """The deepest callee that may have failed unseen, as long as only one comes into question."""
     passed_on = any(word in text_of(report) for word in _PASSED_ON)
-    at = node
+    at = attempts
     for _ in range(MOST_STEPS):
-        name = complains_of(at)
-        if name and not any(child.service == name for child in at.children):
+        name = _complaint(at)
+        children = [child for one in at for child in one.children]
+        if name and not any(child.service == name for child in children):
             return name, False
-        silent = [child for child in at.children if is_silent(child)]
+        silent = [child for one in at for child in one.children if _may_have_failed(one, child)]
         bad = [child for child in silent if has_bad_end_below(child)]
         chosen = [child for child in silent if child.service == name] or bad or silent
-        asked = [] if bad or name else asked_in_vain(at)
+        asked = [] if bad or name else asked_in_vain(at[-1])
         if len({*(child.service for child in chosen), *asked}) != 1:
             break
-        status = own_status(at)
-        passes = passed_on if status is None else status in PASSING_ON
-        passes = passes or name != ""
-        if not bad and not passes:
+        if not (bad or name or _passes_on(at, otherwise=passed_on)):
             break
         if not chosen:
             return asked[0], False
-        at = chosen[-1]
-    return at.service, True
+        at = chosen[-MOST_ATTEMPTS:]
+    return at[-1].service, True
+
+
+def _may_have_failed(caller: Node, child: Node) -> bool:
+    return is_silent(child) and not was_handled(caller, child, alone=True)
+
+
+def _complaint(attempts: Sequence[Node]) -> str:
+    return next(filter(None, map(complains_of, attempts)), "")
+
+
+def _passes_on(attempts: Sequence[Node], *, otherwise: bool) -> bool:
+    """Whether its status says that another one failed; without a status, what is said of it."""
+    told = [status for one in attempts if (status := own_status(one)) is not None]
+    return any(status in PASSING_ON for status in told) if told else otherwise
