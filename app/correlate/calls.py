@@ -205,7 +205,7 @@ class _Said:
         elif name:
             self._add(self.by_words, self._low[name], node)
         elif link.signature_id is not None or link.level is Severity.WARNING:
-            self._read_error(node, link, names)
+            self._read_trouble(node, link, names)
 
     def _read_fields(self, node: Node, link: Link) -> None:
         for name in caller_fields(link.attributes):
@@ -226,8 +226,8 @@ class _Said:
         elif name:
             self._strange_caller.setdefault(node.service, name)
 
-    def _read_error(self, node: Node, link: Link, names: Sequence[str]) -> None:
-        """An error or a warning names its callee, and perhaps whom that one called: the first is its own."""
+    def _read_trouble(self, node: Node, link: Link, names: Sequence[str]) -> None:
+        """It names its callee, and perhaps whom that one called: the first is its own."""
         text = text_of(link)
         places = [(text.find(n), n) for n in names if n != node.service and mentions(text, n)]
         if places:

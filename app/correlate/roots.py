@@ -196,7 +196,7 @@ def _is_passed_on(
 
 
 def _last_called(silent: Sequence[Node]) -> Sequence[Node]:
-    """Of several services the one called when the others were done: the caller went on till then."""
+    """Of several services the one called when the others were done: the caller went on to it."""
     if len({child.service for child in silent}) < 2:  # noqa: PLR2004
         return silent
     last = max(silent, key=lambda child: child.began)
