@@ -77,10 +77,11 @@ def test_a_warning_names_the_callee_that_no_record_tells_of() -> None:
 def test_a_silent_service_that_an_error_names_is_the_unknown_caller_of_what_failed() -> None:
     chain = correlate([
         record(1, "gateway", "request received", **G),
+        record(2, "shop", "request received", span_id="s", parent_span_id="g"),
         record(3, "inventory", "x", exception_type="KeyError", **I),
-        error(5, "gateway", "502 from payment", **G),
+        error(5, "shop", "502 from payment", span_id="s", parent_span_id="g"),
     ])  # fmt: skip
 
     (root,) = chain.roots
     assert (root.service, root.link.record_id.int) == ("inventory", 3)
-    assert [one.link.service for one in root.symptoms] == ["gateway"]
+    assert [one.link.service for one in root.symptoms] == ["shop"]

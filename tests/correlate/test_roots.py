@@ -218,6 +218,7 @@ def test_a_word_about_no_callee_is_about_the_one_that_failed_before_the_last() -
     chain = correlate([
         record(1, "gateway", "request received", **G),
         error(2, "cache", "cannot read", span_id="c", parent_span_id="g"),
+        record(6, "tax", "request received", at=1.5, span_id="t", parent_span_id="g"),
         record(3, "gateway", "continuing without optional data", **G),
         record(4, "tax", "x", exception_type="KeyError", span_id="t", parent_span_id="g"),
         record(5, "gateway", "request answered 502", **G),
@@ -246,8 +247,8 @@ def test_attempts_keep_their_order_when_their_caller_is_known_by_its_last_words_
     first = {"span_id": "p1", "parent_span_id": "g"}
     second = {"span_id": "p2", "parent_span_id": "g"}
     chain = correlate([
-        error(1, "payment", "disk full", at=1, **first),
-        record(2, "payment", "request answered 500", at=2, **first),
+        record(2, "payment", "request received", at=1, **first),
+        error(1, "payment", "disk full", at=2.2, **first),
         error(3, "payment", "disk full", at=3, **second),
         error(4, "gateway", "500 from payment", at=2.5, **G),
     ])  # fmt: skip
