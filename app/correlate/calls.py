@@ -38,8 +38,8 @@ class Node:
     """A call while its chain is being worked out."""
 
     __slots__ = (
-        "asked", "began", "children", "depth", "ended", "failing", "fate", "instance", "links",
-        "parent", "place", "service", "span_id", "tie", "top", "via", "wanted",
+        "asked", "began", "children", "coped", "depth", "ended", "failing", "fate", "instance",
+        "links", "parent", "place", "service", "span_id", "tie", "top", "via", "wanted",
     )  # fmt: skip
 
     def __init__(self, service: str, instance: str | None, span_id: str | None) -> None:
@@ -64,6 +64,8 @@ class Node:
         self.failing = False
         self.asked: list[str] | None = None
         """Services that it called in vain, once that was asked."""
+        self.coped: list[Link] | None = None
+        """Its words of failures that it lived with, once that was asked."""
         self.fate: Any = None
         """What became of it, once that was asked."""
 

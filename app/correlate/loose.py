@@ -18,15 +18,14 @@ from app.correlate.outcomes import (
 
 def tie_loose(failures: Failures) -> None:
     """Tie what the calls themselves did not tie."""
-    if len(failures.all) > 1:
-        _tie_attempts(failures, failures.roots())
-        _tie_rest(failures, failures.roots())
+    for tie in (_tie_attempts, _tie_rest) if len(failures.all) > 1 else ():
+        roots = failures.roots()
+        if len(roots) > 1:
+            tie(failures, roots)
 
 
 def _tie_attempts(failures: Failures, roots: Sequence[Failure]) -> None:
     """A report whose callee is silent, when another attempt of that call tells its error."""
-    if len(roots) < 2:  # noqa: PLR2004
-        return
     below: dict[tuple[int, str], Failure] = {}
     for failure in failures.all:
         for callee, caller in pairwise(path_up(failure.node)) if failure.first is None else ():
@@ -47,8 +46,6 @@ def _tie_attempts(failures: Failures, roots: Sequence[Failure]) -> None:
 
 def _tie_rest(failures: Failures, roots: Sequence[Failure]) -> None:
     """What no call ties: quotes, names, and, where records carry no spans, time."""
-    if len(roots) < 2:  # noqa: PLR2004
-        return
     shown = roots[:MOST_HEADS]
     others = list({(f.link.service, f.link.signature_id): f for f in failures.all}.values())
     for failure in shown:

@@ -81,4 +81,4 @@ def _obey_calls(nodes: Iterable[Node], times: Times) -> None:
         if early > 0:
             for link in node.links:
                 times[id(link)] += early
-        done[id(node.parent), node.clock] = last, last + early
+        done[id(node.parent), node.clock] = last, last + early + 1

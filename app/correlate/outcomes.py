@@ -148,12 +148,11 @@ def was_handled(caller: Node, failed: Node, *, alone: bool) -> bool:
 
     `alone`: what it says counts only when it names the callee.
     """
-    return any(
-        link.signature_id is None
-        and tells_of_handling(link)
-        and _is_about(link, caller, failed.service, alone=alone)
-        for link in caller.links
-    )
+    if caller.coped is None:
+        caller.coped = [
+            link for link in caller.links if link.signature_id is None and tells_of_handling(link)
+        ]
+    return any(_is_about(link, caller, failed.service, alone=alone) for link in caller.coped)
 
 
 def was_lived_with(path: Sequence[Node]) -> bool:

@@ -65,7 +65,7 @@ def find_roots(
     unsure = incomplete or len(firsts) > 1
     if len(firsts) > 1:
         firsts = fatal_first(firsts, groups)
-    unsure = unsure or any(fate_of(node) is Fate.BAD for node in nodes)
+    unsure = unsure or any(not n.failing and fate_of(n) is Fate.BAD for n in nodes)
     return tuple(_root(failures, first, groups[id(first)], unsure=unsure) for first in firsts)
 
 
@@ -76,7 +76,8 @@ def _root(
     *,
     unsure: bool,
 ) -> Root:
-    origin = _inferred(failures, first, group)
+    own = is_own(first.link)
+    origin = None if own else _inferred(failures, first, group)
     symptoms = tuple(
         Symptom(link=f.link, reason=f.reason or "a further attempt of the same call")
         for f in group
@@ -86,7 +87,7 @@ def _root(
         link=first.link,
         service=origin.service if origin else first.link.service,
         inferred=origin is not None,
-        confidence=_confidence(first, group, origin, unsure=unsure),
+        confidence=_confidence(first, group, origin, own=own, unsure=unsure),
         reasons=_reasons(first, group, origin, alone=len(failures.all) == 1),
         symptoms=symptoms,
         retries=first.retries,
@@ -115,21 +116,24 @@ def _confidence(
     group: Sequence[Failure],
     origin: Origin | None,
     *,
+    own: bool,
     unsure: bool,
 ) -> Confidence:
     if origin is not None:
         return Confidence.LIKELY if origin.seen else Confidence.UNSURE
     if any(failure.bond == Bond.TIME for failure in group):
         return Confidence.UNSURE
-    report = is_report(first.link) or is_timeout(first.link) or is_vague(first.link)
-    report = report and not is_own(first.link)
-    if unsure or report or not _is_whole(first.node):
+    if unsure or not _is_whole(first.node):
         return Confidence.LIKELY
-    if not is_own(first.link) and _was_passed_on(first, group):
+    if not own and (_may_report(first.link) or _was_passed_on(first, group)):
         return Confidence.LIKELY
     if any(failure.bond == Bond.NEAR and failure.node is not first.node for failure in group):
         return Confidence.LIKELY
     return Confidence.CERTAIN
+
+
+def _may_report(link: Link) -> bool:
+    return is_report(link) or is_timeout(link) or is_vague(link)
 
 
 def _was_passed_on(first: Failure, group: Sequence[Failure]) -> bool:
@@ -154,8 +158,6 @@ def _is_whole(node: Node) -> bool:
 def _inferred(failures: Failures, first: Failure, group: Sequence[Failure]) -> Origin | None:
     """Where it began when this error only reports a callee that says nothing itself."""
     link, node = first.link, first.node
-    if is_own(link):
-        return None
     attempts = [node]
     if first.retries:
         attempts += [f.node for f in group if f.first is first and f.node is not node]
@@ -183,7 +185,7 @@ def _is_passed_on(
 ) -> bool:
     """Whether its form, its status or its callers say that it is not where the failure began."""
     link = first.link
-    if is_report(link) or is_timeout(link) or is_vague(link):
+    if _may_report(link):
         return True
     if any(own_status(one) in PASSING_ON for one in attempts):
         return True

@@ -244,8 +244,8 @@ def test_of_two_failures_below_an_unknown_caller_the_earlier_stands_first() -> N
 
 
 def test_attempts_keep_their_order_when_their_caller_is_known_by_its_last_words_only() -> None:
-    first = {"span_id": "p1", "parent_span_id": "g"}
-    second = {"span_id": "p2", "parent_span_id": "g"}
+    first = {"span_id": "p1", "parent_span_id": "x"}
+    second = {"span_id": "p2", "parent_span_id": "y"}
     chain = correlate([
         record(2, "payment", "request received", at=1, **first),
         error(1, "payment", "disk full", at=2.2, **first),
