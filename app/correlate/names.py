@@ -37,6 +37,10 @@ _NAMED: Final = re.compile(
     r"|(?:timeout|timed out|error|failed|failure) (?:calling|contacting|reaching|talking to) "
     rf"{_NAME.format('tried')})"
 )
+_MAY_NAME: Final = re.compile(
+    r"(?i)://|5\d\d|call|request|waiting|from|reach|failure|timed out|connection|contact|talking"
+)
+"""One of these is in all that the costly pattern before finds."""
 _CALL_FAILED: Final = re.compile(
     r"(?i)\b(?:call|request) (?:to|of) ['\"`]?(?P<callee>[A-Za-z][\w.-]*)['\"`]? failed"
 )
@@ -171,6 +175,8 @@ def blamed(link: Link, known: Collection[str]) -> str:
 
 
 def _named_stranger(text: str) -> str:
+    if _MAY_NAME.search(text) is None:
+        return ""
     for found in reversed(list(_NAMED.finditer(text))):
         name = found[found.lastgroup] if found.lastgroup else ""
         if found.lastgroup == "url":

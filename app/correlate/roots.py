@@ -168,8 +168,7 @@ def _inferred(failures: Failures, first: Failure, group: Sequence[Failure]) -> O
     bad = [child for child in below if has_bad_end_below(child)]
     if not (name or bad or _is_passed_on(failures, first, attempts, group)):
         return None
-    silent = bad or [child for child in below if is_silent(child)]
-    silent = _last_called(silent)
+    silent = _last_called(bad or [child for child in below if is_silent(child)])
     if len({child.service for child in silent}) == 1:
         return _beginning(link, silent)
     if silent or (below and name):
