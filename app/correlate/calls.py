@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.correlate.facts import (
+from app.correlate.link import Link
+from app.correlate.names import (
     callee_fields,
     caller_fields,
     mentions,
@@ -16,7 +17,7 @@ from app.correlate.facts import (
     said_caller,
     text_of,
 )
-from app.correlate.link import Link
+from app.normalise.record import Severity
 
 MOST_NAMES = 64
 """Services whose names are looked for in texts; more is no chain that people follow."""
@@ -37,8 +38,8 @@ class Node:
     """A call while its chain is being worked out."""
 
     __slots__ = (
-        "asked", "began", "children", "depth", "ended", "failing", "fate", "instance", "links",
-        "parent", "place", "service", "span_id", "tie", "top", "via", "wanted",
+        "asked", "began", "children", "coped", "depth", "ended", "failing", "fate", "instance",
+        "links", "parent", "place", "service", "span_id", "tie", "top", "via", "wanted",
     )  # fmt: skip
 
     def __init__(self, service: str, instance: str | None, span_id: str | None) -> None:
@@ -63,6 +64,8 @@ class Node:
         self.failing = False
         self.asked: list[str] | None = None
         """Services that it called in vain, once that was asked."""
+        self.coped: list[Link] | None = None
+        """Its words of failures that it lived with, once that was asked."""
         self.fate: Any = None
         """What became of it, once that was asked."""
 
@@ -203,8 +206,8 @@ class _Said:
             self._calls_stranger.setdefault(name, node)
         elif name:
             self._add(self.by_words, self._low[name], node)
-        elif link.signature_id is not None:
-            self._read_error(node, link, names)
+        elif link.signature_id is not None or link.level is Severity.WARNING:
+            self._read_trouble(node, link, names)
 
     def _read_fields(self, node: Node, link: Link) -> None:
         for name in caller_fields(link.attributes):
@@ -225,8 +228,8 @@ class _Said:
         elif name:
             self._strange_caller.setdefault(node.service, name)
 
-    def _read_error(self, node: Node, link: Link, names: Sequence[str]) -> None:
-        """An error names its callee, and perhaps whom that one called: the first is its own."""
+    def _read_trouble(self, node: Node, link: Link, names: Sequence[str]) -> None:
+        """It names its callee, and perhaps whom that one called: the first is its own."""
         text = text_of(link)
         places = [(text.find(n), n) for n in names if n != node.service and mentions(text, n)]
         if places:

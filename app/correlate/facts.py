@@ -1,30 +1,15 @@
-"""What a record's own words and fields say of calls: who called whom, and what came of it. Pure.
+"""What a record's own words and fields say of a call: its start, its end, why it failed. Pure.
 
-Field names: OpenTelemetry semantic conventions 1.40 (`service.peer.name`, before that
-`peer.service`; `server.address`, before that `net.peer.name`; `url.full`, before that `http.url`;
-`http.response.status_code`, before that `http.status_code`; `http.request.resend_count`), and what
-people write by hand.
+Field names: OpenTelemetry semantic conventions 1.40 (`http.response.status_code`, before that
+`http.status_code`; `http.request.resend_count`), and what people write by hand.
 """
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Final
 
 from app.correlate.link import Link
+from app.correlate.names import meets_dependency, text_of, words
 
-CALLER_FIELDS: Final = (
-    "caller", "caller_service", "caller.service", "called_by", "client_service", "client.service",
-    "parent_service", "requested_by", "from_service", "source_service",
-)  # fmt: skip
-CALLEE_FIELDS: Final = (
-    "service.peer.name", "peer.service", "upstream", "upstream_service", "downstream",
-    "downstream_service", "callee", "target_service", "remote_service", "dependency",
-    "server.address", "net.peer.name", "upstream_host",
-)  # fmt: skip
-"""`upstream` as proxies use it: the server behind, which is called."""
-URL_FIELDS: Final = ("url.full", "http.url", "url", "upstream_url")
-_CALLER_KEYS: Final = frozenset(CALLER_FIELDS)
-_CALLEE_KEYS: Final = frozenset((*CALLEE_FIELDS, *URL_FIELDS))
 STATUS_FIELDS: Final = (
     "http.response.status_code", "http.status_code", "status", "status_code", "response_status",
 )  # fmt: skip
@@ -54,32 +39,8 @@ _DRIVER: Final = re.compile(
     r"ConnectionRefusedError$"
 )
 """A refused connection reached nobody: a service that wrote records was not refused."""
-_CALL_FAILED: Final = re.compile(
-    r"(?i)\b(?:call|request) (?:to|of) ['\"`]?(?P<callee>[A-Za-z][\w.-]*)['\"`]? failed"
-)
+_PASSING_ON: Final = re.compile(r"(?i)\b50[24]\b|bad gateway|gateway time-?out")
 _TIMEOUT: Final = re.compile(r"(?i)time[d]?[ -]?out|deadline.{0,3}exceeded")
-_NAME: Final = r"['\"`]?(?:the )?(?P<{}>[A-Za-z][\w.-]{{1,62}}[A-Za-z0-9])"
-_NAMED: Final = re.compile(
-    r"(?i)(?:"
-    r"https?://(?P<url>[A-Za-z][\w.-]*)"
-    rf"|\b5\d\d\b(?: [a-z]+){{0,4}} from {_NAME.format('status')}"
-    rf"|\b(?:calling|call to|call of|request to|requests to|waiting for|(?:answer|response|reply) "
-    rf"from|could not reach|error from|failure in|failure of) {_NAME.format('call')}"
-    rf"|{_NAME.format('answer')} (?:returned|answered|responded|replied)(?: with)?"
-    r"(?: status| http| code)*:? 5\d\d\b"
-    rf"|{_NAME.format('reset')}['\"`]?:? (?:timed out|connection (?:reset|refused|closed|aborted))"
-    r"|(?:timeout|timed out|error|failed|failure) (?:calling|contacting|reaching|talking to) "
-    rf"{_NAME.format('tried')})"
-)
-_CALLING: Final = re.compile(
-    r"(?i)\b(?:calling|to call|call to|calls|request to|requesting|sending to|asking|"
-    r"(?:GET|POST|PUT|PATCH|DELETE)) "
-    r"(?:https?://)?['\"`]?(?P<callee>[A-Za-z][\w-]*)"
-)
-_CALLED: Final = re.compile(
-    r"(?i)\b(?:received|request|called|call|incoming|handling)\b.{0,40}?\b(?:from|by|for) "
-    r"['\"`]?(?P<caller>[A-Za-z][\w-]*)"
-)
 _START: Final = re.compile(
     r"(?i)\b(?:received|incoming|started|starting|begin|began|accepted|handling)\b"
 )
@@ -97,15 +58,7 @@ _HANDLED: Final = re.compile(
 )
 
 
-_INSIDE: Final = frozenset({"svc", "local", "internal", "consul", "lan", "home", "localdomain"})
-"""Last labels of names that no public DNS knows: Kubernetes, mDNS, RFC 9476, Consul, Docker."""
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_LOCAL_TYPES: Final = _words(
+_LOCAL_TYPES: Final = words(
     "keyerror typeerror valueerror indexerror attributeerror zerodivisionerror nameerror "
     "assertionerror notimplementederror recursionerror unboundlocalerror lookuperror "
     "overflowerror unicodedecodeerror unicodeencodeerror jsondecodeerror importerror "
@@ -116,31 +69,22 @@ _LOCAL_TYPES: Final = _words(
     "indexoutofboundsexception numberformatexception arithmeticexception rangeerror "
     "referenceerror syntaxerror panic"
 )
-_NO_NAMES: Final = _words(
-    "a an the it upstream downstream server service client database db cache queue remote host "
-    "localhost url http https backend peer response request answer error errors status your our "
-    "this that and or in at on to by of for with from attempt timeout connection socket network "
-    "disk file internal api failed failure timed has was is been out retry while when request call "
-    "calling be not no"
+
+
+_PARTS: Final = re.compile(r"[A-Z]?[a-z']+|[^\W_a-z]+")
+"""Words; those of a type's name one by one."""
+_GENERIC: Final = words(
+    "a an the it its this that we i you your our us my is was be been has have had and or but in "
+    "on at to of for with by from while during when as so not no could cannot can't couldn't "
+    "unable can complete completed completing process processed processing handle handling handled "
+    "fulfil fulfill perform performing finish execute executing run running do serve serving "
+    "request requests call calls operation action task work something anything went wrong happened "
+    "occurred unexpected unexpectedly unknown error errors exception runtime failure failures fail "
+    "fails failed failing give gives giving gave up abort aborting aborted stopping please try "
+    "again later internal server service application app problem problems retries retry retrying "
+    "attempt attempts tries exhausted exceeded max maximum too many all after unhandled uncaught "
+    "general generic fatal sorry oops"
 )
-DEPENDENCIES: Final = _words(
-    "redis postgres postgresql mysql mariadb oracle mssql mongo mongodb kafka rabbitmq nats "
-    "zookeeper etcd consul vault elasticsearch opensearch cassandra clickhouse memcached minio "
-    "s3 smtp ldap dns sqs sns dynamodb"
-)
-"""Things that send no records of their own: an error about them began where it was met."""
-
-
-_DEPENDENCY: Final = re.compile(
-    rf"(?<![a-z0-9_-])(?:{'|'.join(sorted(DEPENDENCIES))})(?![a-z0-9_])"
-)
-
-
-def text_of(link: Link) -> str:
-    """All that the record says, as one text."""
-    if link.exception_message and link.exception_message not in link.message:
-        return f"{link.message}\n{link.exception_message}"
-    return link.message
 
 
 def short_type(link: Link) -> str:
@@ -159,11 +103,7 @@ def is_own(link: Link) -> bool:
         return True
     if _DRIVER.match(link.exception_type):
         return True
-    text = text_of(link)
-    if _DEPENDENCY.search(text.lower()) is None:
-        return False
-    call = _CALL_FAILED.search(text)
-    return call is None or not _may_be_service(call["callee"])
+    return meets_dependency(link)
 
 
 def is_report(link: Link) -> bool:
@@ -171,6 +111,17 @@ def is_report(link: Link) -> bool:
     if _REPORT_TYPE.search(short_type(link)) and not is_local(link):
         return True
     return _REPORT_TEXT.search(text_of(link)) is not None
+
+
+def is_vague(link: Link) -> bool:
+    """Whether it only says that something failed: `RequestFailed: giving up`."""
+    said = _PARTS.findall(f"{short_type(link)} {text_of(link)}")
+    return bool(said) and all(word.lower() in _GENERIC for word in said)
+
+
+def tells_of_passing_on(link: Link) -> bool:
+    """Whether it reports a status by which the callee said that another one had failed."""
+    return _PASSING_ON.search(text_of(link)) is not None
 
 
 def is_timeout(link: Link) -> bool:
@@ -222,108 +173,3 @@ def attempt_of(link: Link) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     return None
-
-
-def mentions(text: str, name: str) -> int:
-    """Place behind the last mention of a service as a word of its own; 0 when there is none."""
-    end = len(text)
-    while name:
-        at = text.rfind(name, 0, end)
-        if at < 0:
-            return 0
-        behind = at + len(name)
-        if not (at and _in_word(text[at - 1])) and not (
-            behind < len(text) and _in_word(text[behind])
-        ):
-            return behind
-        end = behind - 1
-    return 0
-
-
-def _in_word(letter: str) -> bool:
-    return letter.isalnum() or letter == "_"
-
-
-def callee_fields(attributes: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of services that the fields say were called."""
-    if not attributes:
-        return ()
-    keys = attributes.keys()
-    if keys.isdisjoint(_CALLEE_KEYS):
-        return ()
-    found = [attributes[name] for name in CALLEE_FIELDS if name in keys]
-    found += [_host(attributes[name]) for name in URL_FIELDS if name in keys]
-    return tuple(_first_label(value) for value in found if isinstance(value, str) and value)
-
-
-def caller_fields(attributes: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of services that the fields say called."""
-    if not attributes:
-        return ()
-    if attributes.keys().isdisjoint(_CALLER_KEYS):
-        return ()
-    found = [attributes[name] for name in CALLER_FIELDS if name in attributes]
-    return tuple(value for value in found if isinstance(value, str) and value)
-
-
-def _host(url: object) -> str:
-    found = re.match(r"https?://([^/:?#]+)", url) if isinstance(url, str) else None
-    return found[1] if found else ""
-
-
-def _first_label(host: str) -> str:
-    """`payment` of `payment.shop.svc`, and of `payment:8080`; an address has no name."""
-    if host[:1].isdigit() or host.startswith("["):
-        return ""
-    return host.partition(":")[0].partition(".")[0]
-
-
-def blamed(link: Link, known: Collection[str]) -> str:
-    """The service that an error says failed: of several the last named, which lies deepest.
-
-    Empty when it names none. `known` are the services of the chain that may have been called.
-    """
-    text = text_of(link)
-    best, place = "", 0
-    for name in known:
-        if (behind := mentions(text, name)) > place:
-            best, place = name, behind
-    if best:
-        return best
-    for name in callee_fields(link.attributes):
-        if name in known or _may_be_service(name):
-            return name
-    return _named_stranger(text)
-
-
-def _named_stranger(text: str) -> str:
-    for found in reversed(list(_NAMED.finditer(text))):
-        name = found[found.lastgroup] if found.lastgroup else ""
-        if found.lastgroup == "url":
-            # Somebody else's host sends no records; or it is where a library explains its errors.
-            name = _first_label(name) if _is_inside(name) else ""
-        if _may_be_service(name):
-            return name
-    return ""
-
-
-def _is_inside(host: str) -> bool:
-    """Whether a host name is one of a private network."""
-    return "." not in host or host.rpartition(".")[2].lower() in _INSIDE
-
-
-def _may_be_service(name: str) -> bool:
-    low = name.lower()
-    return bool(low) and low not in _NO_NAMES and low not in DEPENDENCIES
-
-
-def said_callee(link: Link) -> str:
-    """Whom a record says it calls now: `calling payment`; empty when it does not."""
-    found = _CALLING.search(link.message)
-    return found["callee"] if found and _may_be_service(found["callee"]) else ""
-
-
-def said_caller(link: Link) -> str:
-    """Who a record says called: `request received from gateway`; empty when it does not."""
-    found = _CALLED.search(link.message)
-    return found["caller"] if found else ""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.correlate.calls import Node
-from app.correlate.facts import text_of
 from app.correlate.link import Link
+from app.correlate.names import text_of
 
 MOST_STEPS: Final = 64
 SHORTEST_QUOTE: Final = 12
@@ -98,6 +98,16 @@ def passes(node: Node, above: Node, service: str) -> bool:
             return True
         at = at.parent
     return False
+
+
+def path_up(node: Node) -> list[Node]:
+    """A call, its caller, the caller of that one, and so on."""
+    path: list[Node] = []
+    at: Node | None = node
+    while at is not None and len(path) < MOST_STEPS:
+        path.append(at)
+        at = at.parent
+    return path
 
 
 def services_above(node: Node) -> Iterable[str]:

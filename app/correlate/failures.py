@@ -4,15 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.correlate.calls import Node, Tie
-from app.correlate.facts import (
-    blamed,
-    is_local,
-    is_own,
-    is_report,
-    is_timeout,
-    tells_of_handling,
-    text_of,
-)
+from app.correlate.facts import is_local, is_report, is_timeout, tells_of_handling
 from app.correlate.failure import (
     Bond,
     Failure,
@@ -22,13 +14,10 @@ from app.correlate.failure import (
     services_above,
 )
 from app.correlate.link import Link
+from app.correlate.names import blamed, text_of
 from app.correlate.outcomes import (
-    PASSING_ON,
     asked_in_vain,
     ended_well,
-    has_bad_end_below,
-    is_silent,
-    own_status,
     was_handled,
     was_repeated_well,
 )
@@ -51,14 +40,12 @@ class Failures:
         }
         self.nodes = nodes
         self.all = [Failure(link, *homes[id(link)], place) for place, link in enumerate(errors)]
-        self._paths: dict[int, int] = {}
-        """The place of a call in the tree of services; all attempts of a call share it."""
+        self.paths: dict[int, int] = {}
+        """The place of each call in the tree of services, by `id`; all its attempts share it."""
         self.names = list(dict.fromkeys(node.service for node in nodes))[:MOST_NAMES]
         if len(self.all) > 1:
             self._fold_retries()
             self._tie_calls()
-            self._tie_attempts()
-            self._tie_loose()
 
     def roots(self) -> list[Failure]:
         return [f for f in self.all if f.cause is None and f.first is None]
@@ -68,7 +55,7 @@ class Failures:
         self._place_calls()
         met: dict[tuple[int, str | None], Failure] = {}
         for failure in self.all:
-            key = self._paths[id(failure.node)], failure.link.signature_id
+            key = self.paths[id(failure.node)], failure.link.signature_id
             first = met.setdefault(key, failure)
             if first is not failure:
                 failure.first = failure.above = first
@@ -79,7 +66,7 @@ class Failures:
         paths: dict[tuple[int, str], int] = {}
         usual: dict[str, int] = {}
         strays = []
-        own = self._paths
+        own = self.paths
         for node in self.nodes:
             if node.tie == Tie.GUESS:
                 strays.append(node)
@@ -100,11 +87,11 @@ class Failures:
             by_node.setdefault(id(failure.node), []).append(failure)
         attempts: dict[int, list[Node]] = {}
         for node in self.nodes:
-            attempts.setdefault(self._paths[id(node)], []).append(node)
+            attempts.setdefault(self.paths[id(node)], []).append(node)
         heads: dict[int, list[Failure]] = {}
         for node in reversed(self.nodes):
             failed = [(one, heads[id(one)]) for one in node.children if id(one) in heads]
-            twins = attempts[self._paths[id(node)]][:MOST_TWINS] if failed else []
+            twins = attempts[self.paths[id(node)]][:MOST_TWINS] if failed else []
             below = _unhandled(failed, [node, *twins]) if failed else []
             own = by_node.get(id(node), [])
             if own:
@@ -116,16 +103,12 @@ class Failures:
     def _tie_call(
         self, node: Node, own: list[Failure], below: list[Failure], every: list[Failure]
     ) -> None:
-        scored = [
-            (failure, *self._reported(failure, node, below, every))
-            for failure in own
-            if failure.first is None
-        ]
+        scored = [(failure, *self._reported(failure, node, below, every)) for failure in own]
         speaks_later = [score >= Bond.FORM for _, _, score, _ in scored]
         before: Failure | None = None
         for number, (failure, cause, score, reason) in enumerate(scored):
-            tied = False
-            if cause is not None and score >= Bond.FORM:
+            tied = failure.first is not None
+            if not tied and cause is not None and score >= Bond.FORM:
                 tied = failure.follows(cause, score, reason)
             if not tied and before is not None:
                 tied = self._follow_in_call(failure, before)
@@ -200,82 +183,6 @@ class Failures:
         name = blamed(link, known)
         return "" if name == node.service and name not in known else name
 
-    def _tie_attempts(self) -> None:
-        """A report whose callee is silent, when another attempt of that call tells its error."""
-        roots = self.roots()
-        if len(roots) < 2:  # noqa: PLR2004
-            return
-        below: dict[tuple[int, str], Failure] = {}
-        for failure in self.all:
-            caller = failure.node.parent
-            if caller is not None and failure.first is None:
-                below.setdefault((self._paths[id(caller)], failure.link.service), failure)
-                below.setdefault((self._paths[id(caller)], ""), failure)
-        for failure in roots:
-            if is_own(failure.link):
-                continue
-            bad = {child.service for child in failure.node.children if has_bad_end_below(child)}
-            name = self.blamed_by(failure) or (bad.pop() if len(bad) == 1 else "")
-            if not name and own_status(failure.node) not in PASSING_ON:
-                continue
-            other = below.get((self._paths[id(failure.node)], name))
-            if other is not None and other.node.parent is not failure.node:
-                said = f"another attempt of the call tells {other.link.service}'s error"
-                failure.follows(other, Bond.NAMED, said)
-
-    def _tie_loose(self) -> None:
-        """What no call ties: quotes, names, and, where records carry no spans, time."""
-        roots = self.roots()
-        if len(roots) < 2:  # noqa: PLR2004
-            return
-        shown = roots[:MOST_HEADS]
-        others = list({(f.link.service, f.link.signature_id): f for f in self.all}.values())
-        for failure in shown:
-            self._tie_one(failure, others[: 4 * MOST_HEADS], shown)
-
-    def _tie_one(
-        self, failure: Failure, others: Iterable[Failure], roots: Iterable[Failure]
-    ) -> bool:
-        others = [o for o in others if o is not failure and o.link.service != failure.link.service]
-        for other in others:
-            if quotes(failure.link, other.link, strictly=True) and failure.follows(
-                other, Bond.QUOTED, f"it quotes {other.link.service}'s error"
-            ):
-                return True
-        others = [other for other in others if other.node.top is not failure.node.top]
-        name = self.blamed_by(failure)
-        for other in others:
-            if (
-                name
-                and other.link.service == name
-                and failure.follows(other, Bond.NAMED, f"it names {name}, which had failed")
-            ):
-                return True
-        return self._tie_by_time(failure, roots, name)
-
-    def _tie_by_time(self, failure: Failure, roots: Iterable[Failure], name: str) -> bool:
-        """Without spans, what came later follows from what came earlier, if it may.
-
-        A report follows what is none, whichever came first: clocks may be off by seconds.
-        """
-        if name in self.names and not any(
-            is_silent(node) for node in self.nodes if node.service == name
-        ):
-            return False
-        form = bool(name) or is_report(failure.link) or own_status(failure.node) in PASSING_ON
-        if not form and is_own(failure.link):
-            return False
-        for other in roots:
-            if other.place > failure.place and not form:
-                return False
-            if other.node.top is failure.node.top or is_report(other.link):
-                continue
-            if failure.node.span_id is None or other.node.span_id is None:
-                said = f"{other.link.service} had failed too, and no call tells more"
-                if failure.follows(other, Bond.TIME, said):
-                    return True
-        return False
-
 
 def _unhandled(
     failed: Sequence[tuple[Node, list[Failure]]], attempts: Sequence[Node]
@@ -289,10 +196,17 @@ def _unhandled(
     for child, found in failed:
         latest[child.service] = max(found[-1].place, latest.get(child.service, -1))
     last = max(latest.values(), default=-1) if len(latest) > 1 else -1
+    mended = {
+        child.service
+        for one in attempts
+        for child in one.children[:MOST_HEADS]
+        if child.failing and was_repeated_well(child)
+    }
     return _by_place(
         (child, found)
         for child, found in failed
-        if not any(
+        if child.service not in mended
+        and not any(
             was_handled(one, child, alone=number > 0 or latest[child.service] == last)
             for number, one in enumerate(attempts)
         )

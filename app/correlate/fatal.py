@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from app.correlate.calls import Node
-from app.correlate.failure import Failure
-from app.correlate.outcomes import ended_well, was_handled, was_repeated_well
+from app.correlate.calls import Node, Tie
+from app.correlate.failure import Failure, path_up
+from app.correlate.outcomes import was_lived_with
 
 MOST_COMPARED: Final = 16
-MOST_STEPS: Final = 64
 
 
 class _Standing:
@@ -16,23 +15,11 @@ class _Standing:
 
     def __init__(self, first: Failure, group: Sequence[Failure]) -> None:
         self.first = first
-        highest = min(group, key=lambda failure: (failure.node.depth, failure.place)).node
+        highest = min(group, key=_height).node
         self.depth = highest.depth
-        self.path: list[Node] = []
-        at: Node | None = highest
-        while at is not None and len(self.path) < MOST_STEPS:
-            self.path.append(at)
-            at = at.parent
+        self.path = path_up(highest)
         self.ended = max((f.node.ended for f in group if f.node is highest), default=0)
-        self.survived = self._was_survived()
-
-    def _was_survived(self) -> bool:
-        if any(ended_well(node) or was_repeated_well(node) for node in self.path):
-            return True
-        return any(
-            was_handled(caller, failed, alone=len({c.service for c in caller.children}) > 1)
-            for failed, caller in zip(self.path, self.path[1:], strict=False)
-        )
+        self.survived = was_lived_with(self.path)
 
     def was_left_behind(self, other: "_Standing") -> bool:
         """Whether a caller of both went on to the other's call after this one had failed."""
@@ -45,10 +32,14 @@ class _Standing:
         return False
 
 
+def _height(failure: Failure) -> tuple[bool, int, int]:
+    """A call whose caller is not known does not stand as high as it seems."""
+    return failure.node.tie is Tie.GUESS, failure.node.depth, failure.place
+
+
 def _are_siblings(node: Node, rival: Node) -> bool:
-    if node.parent is None and rival.parent is None:
-        return node.wanted is not None and node.wanted == rival.wanted
-    return node.parent is rival.parent
+    """Whether a known caller made both: of an unknown one, nobody can say what it lived with."""
+    return node.parent is not None and node.parent is rival.parent
 
 
 def fatal_first(

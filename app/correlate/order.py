@@ -66,10 +66,19 @@ def _obey_numbering(nodes: Iterable[Node], times: Times) -> None:
 
 
 def _obey_calls(nodes: Iterable[Node], times: Times) -> None:
-    """A call that seems to begin before its caller did is moved behind it, as a whole."""
+    """A call that seems to begin before its caller did is moved behind it, as a whole.
+
+    The caller may be known by its last words only: its calls then move, and keep their order.
+    """
+    done: dict[tuple[int, Clock], tuple[int, int]] = {}
     for node in nodes:
-        if node.parent is not None:
-            early = times[id(node.parent.links[0])] - times[id(node.links[0])]
-            if early > 0:
-                for link in node.links:
-                    times[id(link)] += early
+        if node.parent is None:
+            continue
+        first, last = times[id(node.links[0])], times[id(node.links[-1])]
+        earliest = times[id(node.parent.links[0])]
+        ended, moved = done.get((id(node.parent), node.clock), (first, first))
+        early = max(earliest, moved if ended <= first else first) - first
+        if early > 0:
+            for link in node.links:
+                times[id(link)] += early
+        done[id(node.parent), node.clock] = last, last + early + 1

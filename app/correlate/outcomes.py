@@ -1,21 +1,15 @@
 """What became of a call: ended well, ended badly, failed, or nobody knows. Pure."""
 
 import enum
+from collections.abc import Sequence
 from http import HTTPStatus
+from itertools import pairwise
 from typing import Final
 
 from app.correlate.calls import Node
-from app.correlate.facts import (
-    callee_fields,
-    is_end,
-    is_good,
-    is_start,
-    mentions,
-    said_callee,
-    status_of,
-    tells_of_handling,
-)
+from app.correlate.facts import is_end, is_good, is_start, status_of, tells_of_handling
 from app.correlate.link import Link
+from app.correlate.names import callee_fields, complained_of, mentions, said_callee
 from app.normalise.record import Severity
 
 MOST_CALLEES = 8
@@ -144,6 +138,8 @@ def complains_of(node: Node) -> str:
             for name in asked_in_vain(node):
                 if mentions(link.message, name):
                     return name
+            if name := complained_of(link):
+                return name
     return ""
 
 
@@ -152,12 +148,30 @@ def was_handled(caller: Node, failed: Node, *, alone: bool) -> bool:
 
     `alone`: what it says counts only when it names the callee.
     """
+    if caller.coped is None:
+        caller.coped = [
+            link for link in caller.links if link.signature_id is None and tells_of_handling(link)
+        ]
+    return any(_is_about(link, caller, failed.service, alone=alone) for link in caller.coped)
+
+
+def was_lived_with(path: Sequence[Node]) -> bool:
+    """Whether a call, or one of those above it in `path`, was done without or mended."""
+    if any(ended_well(node) or was_repeated_well(node) for node in path):
+        return True
     return any(
-        link.signature_id is None
-        and tells_of_handling(link)
-        and _is_about(link, caller, failed.service, alone=alone)
-        for link in caller.links
+        was_handled(caller, failed, alone=_must_be_named(caller, failed))
+        for failed, caller in pairwise(path)
     )
+
+
+def _must_be_named(caller: Node, failed: Node) -> bool:
+    """A word about no callee in particular is about any but the last that failed: it lived on."""
+    others = [one for one in caller.children if one.service != failed.service]
+    rivals = [one for one in others[:MOST_CALLEES] if one.failing or fate_of(one) is Fate.BAD]
+    if not rivals:
+        return bool(others)
+    return failed.ended >= max(one.ended for one in rivals)
 
 
 def _is_about(link: Link, caller: Node, service: str, *, alone: bool) -> bool:

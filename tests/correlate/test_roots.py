@@ -3,29 +3,7 @@ from datetime import timedelta
 import msgspec
 
 from app.correlate.chain import Chain, Confidence, GapKind, Link, correlate
-from tests.correlate.records import error, record
-
-G = {"span_id": "g"}
-P = {"span_id": "p", "parent_span_id": "g"}
-I = {"span_id": "i", "parent_span_id": "p"}  # noqa: E741
-
-
-def incident() -> list[Link]:
-    return [
-        record(1, "gateway", "request received", **G),
-        record(2, "payment", "request received", **P),
-        record(3, "inventory", "request received", **I),
-        record(4, "inventory", "failed", exception_type="KeyError", exception_message="'sku'", **I),
-        record(5, "inventory", "request answered 500", **I),
-        error(6, "payment", "500 from inventory", **P),
-        record(7, "payment", "request answered 502", **P),
-        error(8, "gateway", "502 from payment", **G),
-        record(9, "gateway", "request answered 502", **G),
-    ]
-
-
-def without(links: list[Link], *numbers: int) -> list[Link]:
-    return [link for link in links if link.record_id.int not in numbers]
+from tests.correlate.records import G, I, P, S, error, incident, record, without
 
 
 def services(chain: Chain) -> list[str]:
@@ -41,31 +19,6 @@ def test_the_deepest_failure_is_the_root_and_the_others_pass_it_on() -> None:
     assert [one.link.service for one in root.symptoms] == ["payment", "gateway"]
     assert "it names inventory" in root.symptoms[0].reason
     assert not chain.evidence_incomplete
-
-
-def test_a_root_whose_record_never_arrived_is_inferred_from_its_span_and_never_certain() -> None:
-    chain = correlate(without(incident(), 4))
-
-    (root,) = chain.roots
-    assert (root.service, root.link.service, root.inferred) == ("inventory", "payment", True)
-    assert root.confidence is not Confidence.CERTAIN
-    assert chain.evidence_incomplete
-
-
-def test_a_root_of_which_nothing_arrived_is_inferred_from_the_name_in_the_report() -> None:
-    chain = correlate(without(incident(), 3, 4, 5))
-
-    (root,) = chain.roots
-    assert (root.service, root.inferred, root.confidence) == (
-        "inventory", True, Confidence.UNSURE,
-    )  # fmt: skip
-
-
-def test_a_gateway_status_leads_on_to_the_callee_that_never_answered() -> None:
-    chain = correlate(without(incident(), 4, 5, 6))
-
-    (root,) = chain.roots
-    assert (root.service, root.link.service, root.inferred) == ("inventory", "gateway", True)
 
 
 def test_records_that_never_arrived_forbid_certainty_and_are_counted() -> None:
@@ -160,16 +113,6 @@ def test_a_failure_inside_a_call_that_ended_well_explains_nothing_above() -> Non
     assert services(chain) == ["gateway", "payment"]
 
 
-def test_a_timeout_waiting_for_a_hanging_callee_began_in_the_callee() -> None:
-    chain = correlate([
-        record(1, "payment", "request received", **P),
-        record(2, "inventory", "request received", **I),
-        record(9, "payment", "", exception_type="httpx.ReadTimeout", **P),
-    ])  # fmt: skip
-
-    assert (chain.roots[0].service, chain.roots[0].inferred) == ("inventory", True)
-
-
 def test_a_refused_database_is_the_fault_of_where_it_was_met() -> None:
     chain = correlate([
         record(2, "inventory", "request received", **I),
@@ -230,3 +173,85 @@ def test_a_request_that_began_and_never_ended_is_told() -> None:
     ])  # fmt: skip
 
     assert (GapKind.NO_END, "gateway") in [(gap.kind, gap.service) for gap in chain.gaps]
+
+
+def test_a_refusal_beside_an_error_of_its_own_is_the_failure_that_its_caller_reports() -> None:
+    chain = correlate([
+        record(1, "payment", "calling shop", **P),
+        record(2, "shop", "webhook received", **S),
+        record(3, "shop", "x", exception_type="SignatureMismatch", **S),
+        record(4, "shop", "webhook answered 401", attributes={"status": 401}, **S),
+        record(5, "payment", "", exception_type="httpx.HTTPStatusError",
+               exception_message="Client error '401' for url 'http://shop/hook'", **P),
+    ])  # fmt: skip
+
+    (root,) = chain.roots
+    assert (root.service, root.link.record_id.int, root.inferred) == ("shop", 3, False)
+    assert [one.link.service for one in root.symptoms] == ["payment"]
+
+
+def test_a_refusal_alone_is_a_good_answer() -> None:
+    chain = correlate([
+        record(1, "shop", "webhook received", **S),
+        record(2, "shop", "webhook answered 401", attributes={"status": 401}, **S),
+        error(3, "payment", "could not complete the request", **P),
+    ])  # fmt: skip
+
+    assert (chain.roots[0].service, chain.roots[0].inferred) == ("payment", False)
+
+
+def test_a_failure_that_the_next_attempt_mended_is_not_why_the_caller_of_both_failed() -> None:
+    chain = correlate([
+        error(2, "tax", "disk full", span_id="t1", parent_span_id="p"),
+        record(3, "tax", "request answered 200", span_id="t2", parent_span_id="p"),
+        record(4, "inventory", "request answered 500", **I),
+        record(5, "payment", "request answered 502", **P),
+        error(6, "gateway", "502 from payment", **G),
+    ])  # fmt: skip
+
+    assert [(root.service, root.inferred) for root in chain.roots] == [
+        ("inventory", True), ("tax", False),
+    ]  # fmt: skip
+
+
+def test_a_word_about_no_callee_is_about_the_one_that_failed_before_the_last() -> None:
+    chain = correlate([
+        record(1, "gateway", "request received", **G),
+        error(2, "cache", "cannot read", span_id="c", parent_span_id="g"),
+        record(6, "tax", "request received", at=1.5, span_id="t", parent_span_id="g"),
+        record(3, "gateway", "continuing without optional data", **G),
+        record(4, "tax", "x", exception_type="KeyError", span_id="t", parent_span_id="g"),
+        record(5, "gateway", "request answered 502", **G),
+    ])  # fmt: skip
+
+    assert services(chain) == ["tax", "cache"]
+
+
+def test_an_end_in_failure_that_no_error_explains_forbids_certainty() -> None:
+    links = [link for link in incident() if link.record_id.int not in (6, 8)]
+
+    assert correlate(links).roots[0].confidence is Confidence.LIKELY
+
+
+def test_of_two_failures_below_an_unknown_caller_the_earlier_stands_first() -> None:
+    chain = correlate([
+        error(1, "migrations", "coroutine was never awaited", span_id="m", parent_span_id="x"),
+        record(2, "orders", "request received", span_id="o", parent_span_id="x"),
+        error(3, "orders", "no such table", span_id="o", parent_span_id="x"),
+    ])  # fmt: skip
+
+    assert services(chain) == ["migrations", "orders"]
+
+
+def test_attempts_keep_their_order_when_their_caller_is_known_by_its_last_words_only() -> None:
+    first = {"span_id": "p1", "parent_span_id": "x"}
+    second = {"span_id": "p2", "parent_span_id": "y"}
+    chain = correlate([
+        record(2, "payment", "request received", at=1, **first),
+        error(1, "payment", "disk full", at=2.2, **first),
+        error(3, "payment", "disk full", at=3, **second),
+        error(4, "gateway", "500 from payment", at=2.5, **G),
+    ])  # fmt: skip
+
+    (root,) = chain.roots
+    assert (root.link.record_id.int, root.retries) == (1, 1)
