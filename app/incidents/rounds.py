@@ -6,6 +6,7 @@ from one incident to another waits for the rounds under way.
 """
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,7 @@ LOOK_AGAIN: Final = timedelta(seconds=60)
 
 
 LONG: Final = 1_000
+SLICE_SECONDS: Final = 0.005
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +73,14 @@ async def digest_chains(
     missing = await missing_in(session, windows_of(found.links for found in records.values()))
     versions = await current_versions(session)
     digested = []
+    started = time.monotonic()
     for name, found in records.items():
         if found.links:
             digested.append(await _digested(name, found, missing, matcher, versions, now=now))
+        # Requests wait no longer than this; a turn after each chain would leave them all the time.
+        if time.monotonic() - started > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            started = time.monotonic()
     if not digested:
         return Round(taken=len(records))
     claim = await _claim(session, digested)
@@ -102,12 +109,11 @@ async def _digested(
     *,
     now: datetime,
 ) -> Digested:
-    """What a chain says; a long one is worked out beside the requests, the others between them."""
+    """What a chain says; a long one is worked out in a thread."""
     own = missing_of(records.links, missing) if missing else {}
     if len(records.links) > LONG:
         chain, seen = await asyncio.to_thread(_read, records, own, matcher, now)
     else:
-        await asyncio.sleep(0)
         chain, seen = _read(records, own, matcher, now)
     # A newer replica may have retired an entry that this one still knows.
     found = tuple(one for one in seen.found if one.known_issue_id in versions)
