@@ -6,8 +6,6 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from fake_services.scenarios import sources
 from fake_services.scenarios.front import front_of
 from fake_services.scenarios.hosting import bound_socket
 from fake_services.scenarios.model import Scenario, executable
+from fake_services.scenarios.small_redis import small_redis
 from fake_services.scenarios.stage import Stage
 
 HF_MODEL: Final = "mistralai/Mistral-7B-Instruct-v0.3"
@@ -167,7 +166,7 @@ async def eager_client(stage: Stage) -> None:
 async def redis_is_full(stage: Stage) -> None:
     """Embeddings makes a Redis client per request and closes none; the server takes three."""
     redis = await asyncio.to_thread(importlib.import_module, "redis.asyncio")
-    async with _redis_server(stage, maxclients=3) as port:
+    async with small_redis(most_clients=3) as port:
         leaked = []
 
         @post("/embeddings")
@@ -185,33 +184,6 @@ async def redis_is_full(stage: Stage) -> None:
         finally:
             for client in leaked:
                 await client.aclose()
-
-
-@asynccontextmanager
-async def _redis_server(stage: Stage, *, maxclients: int) -> AsyncIterator[int]:
-    port = free_port()
-    options = {"port": port, "bind": "127.0.0.1", "maxclients": maxclients, "save": ""}
-    arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    child = await stage.start("redis-server", *arguments)
-    try:
-        await _accepts(port)
-        yield port
-    finally:
-        await child.stop()
-
-
-async def _accepts(port: int) -> None:
-    """Returns once the port takes connections; raises `TimeoutError` when it does not in time."""
-    async with asyncio.timeout(START_SECONDS):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
 
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
@@ -271,10 +243,10 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         name="redis-connection-exhaustion",
-        shows="a Redis client per request, never closed, until redis-server takes no more",
+        shows="a Redis client per request, never closed, until the server takes no more",
         root_service="embeddings",
         root="ConnectionError",
         run=redis_is_full,
-        needs=("redis-server", "python:redis"),
+        needs=("python:redis",),
     ),
 )
