@@ -114,6 +114,8 @@ class Details(Struct, frozen=True, kw_only=True):
     chains: int = 0
     threshold: int = 0
     outcomes: dict[str, int] = {}
+    into: UUID | None = None
+    """Of a merge, in the history of what was merged: the incident that it is part of now."""
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -52,12 +52,19 @@ _CHECK_THRESHOLDS = text("""
     RETURNING event_id
 """)
 
+# Upwards from a message: an incident that was merged is resolved, and may be part of an open one.
 _PRUNE = text("""
     DELETE FROM alert_deliveries AS delivery
     WHERE state <> 'waiting' AND ended_at < now() - make_interval(days => :days)
         AND NOT EXISTS (
-            SELECT FROM incidents
-            WHERE incidents.incident_id = delivery.incident_id AND status <> 'resolved'
+            WITH RECURSIVE wholes AS (
+                SELECT incident_id, status, merged_into FROM incidents
+                WHERE incidents.incident_id = delivery.incident_id
+                UNION
+                SELECT incidents.incident_id, incidents.status, incidents.merged_into
+                FROM incidents JOIN wholes ON incidents.incident_id = wholes.merged_into
+            )
+            SELECT FROM wholes WHERE status <> 'resolved'
         )
 """)
 

@@ -98,6 +98,7 @@ incidents = Table(
     Column("muted_above_hourly", Integer),
     Column("merged_into", Uuid),
     Index("ix_incidents_last_seen", "last_seen", "incident_id"),
+    Index("ix_incidents_merged", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 
 # Which incident the chains of a root signature go to: one, whatever its status.

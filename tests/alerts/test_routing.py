@@ -91,6 +91,20 @@ def test_the_end_is_told_to_those_who_were_told_of_the_beginning() -> None:
     assert kinds_told([event(), event(EventKind.RESOLVED)]) == "opened resolved"
 
 
+def test_the_end_of_the_whole_is_told_to_those_who_were_told_of_a_part() -> None:
+    part, middle = UUID(int=8), UUID(int=9)
+    merges = [
+        event(EventKind.MERGED, part, into=middle),
+        event(EventKind.MERGED, middle, into=INCIDENT),
+    ]
+
+    told = kinds_told([event(incident_id=part), *merges, event(EventKind.RESOLVED)])
+
+    assert told == "opened resolved"
+    assert kinds_told([*merges, event(EventKind.RESOLVED)]) == ""
+    assert kinds_told([event(incident_id=part), *merges, event()]) == "opened opened"
+
+
 def test_a_thousand_events_of_one_kind_are_one_message() -> None:
     assert kinds_told([event() for _ in range(1000)]) == "opened"
     assert kinds_told([event(EventKind.REGRESSED) for _ in range(1000)]) == "regressed"
