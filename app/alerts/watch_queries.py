@@ -53,7 +53,7 @@ _CHECK_THRESHOLDS = text("""
 """)
 
 # Upwards from a message: an incident that was merged is resolved, and may be part of an open one.
-_PRUNE = text("""
+PRUNE = text("""
     DELETE FROM alert_deliveries AS delivery
     WHERE state <> 'waiting' AND ended_at < now() - make_interval(days => :days)
         AND NOT EXISTS (
@@ -101,7 +101,7 @@ async def note_canary_loss(session: AsyncSession, details: Mapping[str, Any]) ->
 async def prune(session: AsyncSession) -> None:
     """Forget messages that ended a month ago, but not while their incident is open: whoever was
     told of it is told of its end."""
-    await session.execute(_PRUNE, {"days": DAYS_KEPT})
+    await session.execute(PRUNE, {"days": DAYS_KEPT})
 
 
 class Standing(Struct, frozen=True, kw_only=True):
