@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 from app.incidents.changes import UnknownIncident
-from app.incidents.preconditions import etag
 from app.incidents.tables import IncidentStatus
+from app.preconditions import etag
 from app.query import incident_queries as queries
 from app.query.cursors import read_cursor, write_cursor
 from app.query.hours import filled, hours_between
