@@ -105,7 +105,8 @@ async def put_target(
         before = await kept_queries.find_target(session, name, for_update=True)
         _require(if_match, before)
         _check(data, before, sender)
-        return _tagged(view_of(await kept_queries.save_target(session, name, data.row())))
+        save = kept_queries.change_target if before else kept_queries.make_target
+        return _tagged(view_of(await save(session, name, data.row())))
 
 
 def _check(data: TargetRequest, before: Target | None, sender: Sender) -> None:
@@ -244,10 +245,8 @@ async def put_threshold(
         _require(if_match, before)
         if not await kept_queries.is_entry(session, known_issue_id):
             raise UnknownEntry
-        saved = await kept_queries.save_threshold(
-            session, known_issue_id, chains_per_hour=data.chains_per_hour
-        )
-        return _tagged(saved)
+        save = kept_queries.change_threshold if before else kept_queries.make_threshold
+        return _tagged(await save(session, known_issue_id, chains_per_hour=data.chains_per_hour))
 
 
 @delete(

@@ -1,5 +1,6 @@
 """Targets, messages and thresholds over HTTP."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -99,6 +100,36 @@ async def test_a_change_is_refused_when_somebody_was_first(client: httpx.AsyncCl
     assert answers == [200, 412, 200, 200, 412, 400, 400]
     assert lines == [200, 200, 412]
     assert deleted == [428, 412, 204]
+
+
+@pytest.mark.parametrize("what", ["target", "threshold"])
+async def test_of_many_who_make_the_same_at_once_one_does(
+    client: httpx.AsyncClient, connection: asyncpg.Connection, what: str
+) -> None:
+    (entry, *_) = (await client.get("/api/known-issues")).json()
+    url, body = {
+        "target": ("/api/alert-targets/team", TARGET),
+        "threshold": (f"/api/alert-thresholds/{entry['known_issue_id']}", {"chains_per_hour": 5}),
+    }[what]
+    # All of them have seen that there is none before the first may make it.
+    async with connection.transaction():
+        await connection.execute(f"LOCK TABLE alert_{what}s IN SHARE MODE")
+        racing = [asyncio.create_task(client.put(url, json=body)) for _ in range(5)]
+        await until(lambda: are_waiting(connection, f"alert_{what}s", 5), seconds=20)
+    answers = [answer.status_code for answer in await asyncio.gather(*racing)]
+
+    assert sorted(answers) == [200] + [412] * 4
+    assert (await client.get(url)).headers["etag"] == '"1"'
+
+
+async def are_waiting(connection: asyncpg.Connection, table: str, number: int) -> bool:
+    """Whether so many statements wait for a lock on this table."""
+    waiting = await connection.fetchval(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass($1) "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        table,
+    )
+    return bool(waiting >= number)
 
 
 async def test_nothing_is_overwritten_unseen(client: httpx.AsyncClient) -> None:
