@@ -1,4 +1,4 @@
-"""What new chains do to incidents: opening, regression, the end of a silence; and what is kept."""
+"""What chains and time do to incidents: opening, regression, end of a silence; what is kept."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,12 +8,18 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.incidents import queries
-from app.incidents.change_queries import save_change, save_event
+from app.incidents.change_queries import (
+    lock_expired_silences,
+    save_change,
+    save_event,
+    standing_of,
+)
 from app.incidents.contribution import ChainRow
-from app.incidents.lifecycle import NewChain, Standing, Transition, after_chains
+from app.incidents.lifecycle import NewChain, Standing, Transition, after_chains, after_time
 from app.incidents.plan import Claim
 from app.incidents.tables import EventKind, IncidentStatus
 
+SILENCES_AT_ONCE: Final = 500
 SAMPLES: Final = 3
 """Chains that are kept of an incident at once; later ones once an hour."""
 
@@ -38,6 +44,16 @@ async def follow_life(session: AsyncSession, claim: Claim, *, now: datetime) -> 
     loud = {home for home, _, _ in events}
     await _keep_samples(session, claim, new, loud)
     return tuple(home for home, kind, _ in events if kind is EventKind.REGRESSED)
+
+
+async def end_silences(session: AsyncSession, *, now: datetime) -> int:
+    """Unmute what was muted until a moment that is past; how many."""
+    rows = await lock_expired_silences(session, now=now, limit=SILENCES_AT_ONCE)
+    for home, row in rows.items():
+        if found := after_time(standing_of(row), now=now):
+            await save_change(session, home, found.changes)
+            await save_event(session, found.kind, home, details=found.details)
+    return len(rows)
 
 
 async def _transition(

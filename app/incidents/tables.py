@@ -39,7 +39,7 @@ class EventKind(enum.StrEnum):
     WORSENED = "worsened"
     """It was muted until it got worse, or until so many chains, and did."""
     UNMUTED = "unmuted"
-    """It was muted until a time, and a chain came after it; or somebody ended the silence."""
+    """It was muted until a time, which is past; or somebody ended the silence."""
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     REOPENED = "reopened"
