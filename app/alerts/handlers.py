@@ -29,7 +29,7 @@ from app.database import Database
 from app.errors import AppError, NotFound
 from app.preconditions import IF_MATCH, etag, holds
 from app.settings import Settings
-from app.shapes import problems
+from app.shapes import NO_NUL, problems
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _View = TypeVar("_View", TargetView, ThresholdView)
@@ -175,7 +175,7 @@ async def list_deliveries(
     database: NamedDependency[Database],
     # Not `state`: Litestar keeps that name for its own.
     in_state: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
-    target: Annotated[str | None, QueryParameter(max_length=100, pattern=r"^[^\x00]*$")] = None,
+    target: Annotated[str | None, QueryParameter(max_length=100, pattern=NO_NUL)] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
 ) -> list[DeliveryView]:
     """Messages, newest first."""

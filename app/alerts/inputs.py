@@ -1,7 +1,7 @@
 """What people write and read of targets and thresholds over the API."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,9 +14,9 @@ from app.alerts.quiet import leaves_time
 from app.alerts.sending import LONGEST_URL
 from app.errors import AppError
 from app.incidents.tables import EventKind
+from app.shapes import NO_NUL
 
-_NO_NUL: Final = r"^[^\x00]*$"
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_NUL)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=100)]
 
 

@@ -24,14 +24,13 @@ from app.incidents.changes import (
 )
 from app.incidents.lifecycle import Standing, Transition
 from app.preconditions import IF_MATCH, etag
-from app.shapes import problems
+from app.shapes import NO_NUL, problems
 
-_NO_NUL: Final = r"^[^\x00]*$"
 WORSE_THAN_DAYS: Final = 7
 
 _SAYS_SOMETHING: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
 _Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_SAYS_SOMETHING)]
-_Words = Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)]
+_Words = Annotated[str, Meta(max_length=2000, pattern=NO_NUL)]
 _STATUSES: Final = problems(400, 404, 409, 412, 428, 503)
 
 

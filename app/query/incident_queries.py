@@ -23,11 +23,11 @@ from app.incidents.tables import (
 from app.query.cursors import Place
 from app.query.incident_views import (
     EventView,
-    FindingView,
     HourCount,
+    IncidentFinding,
+    IncidentRoot,
     IncidentStanding,
     IncidentSummary,
-    RootView,
     SampleChain,
 )
 from app.query.rows import match_view, view
@@ -157,17 +157,17 @@ async def incident_exists(session: AsyncSession, incident_id: UUID) -> bool:
     return (await session.execute(query)).first() is not None
 
 
-async def roots_of_incident(session: AsyncSession, incident_id: UUID) -> list[RootView]:
+async def roots_of_incident(session: AsyncSession, incident_id: UUID) -> list[IncidentRoot]:
     """Its root signatures, those of most chains first."""
     rows = await session.execute(_ROOTS, {"incident_id": incident_id})
-    return [view(row, RootView) for row in rows.mappings()]
+    return [view(row, IncidentRoot) for row in rows.mappings()]
 
 
-async def findings_of_incident(session: AsyncSession, incident_id: UUID) -> list[FindingView]:
+async def findings_of_incident(session: AsyncSession, incident_id: UUID) -> list[IncidentFinding]:
     """The known issues whose chain rules held, as they read now."""
     rows = await session.execute(_FINDINGS, {"incident_id": incident_id})
     return [
-        FindingView(
+        IncidentFinding(
             chains=row["chains"],
             match=match_view({**row, "tier": Tier.PROBABLE, "score": QUOTED_SCORE}),
         )
