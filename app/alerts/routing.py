@@ -68,7 +68,8 @@ def wants(target: Target, event: Event, *, is_told: bool) -> bool:
     """Whether the target's routing lets the event through.
 
     A filter excludes by what an event says, never by what it leaves out: better an alert too
-    many than one lost. What happened before a target was made is none of its.
+    many than one lost. So a list that was cut excludes nobody. What happened before a target
+    was made is none of its.
     """
     if not target.enabled or event.kind not in target.kinds:
         return False
@@ -79,8 +80,11 @@ def wants(target: Target, event: Event, *, is_told: bool) -> bool:
     details = event.details
     services = {*details.services, details.root_service, details.service} - {""}
     return (
-        _meets(target.environments, details.environments)
-        and _meets(target.services, services)
+        (
+            details.environments_total > len(details.environments)
+            or _meets(target.environments, details.environments)
+        )
+        and (details.services_total > len(details.services) or _meets(target.services, services))
         and _in_scope(target.known, known=details.known)
     )
 

@@ -1,6 +1,6 @@
 """What chains and time do to incidents: opening, regression, end of a silence; what is kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +17,7 @@ from app.incidents.change_queries import (
 from app.incidents.contribution import ChainRow
 from app.incidents.lifecycle import NewChain, Standing, Transition, after_chains, after_time
 from app.incidents.plan import Claim
-from app.incidents.tables import EventKind, IncidentStatus
+from app.incidents.tables import NAMES_SHOWN, EventKind, IncidentStatus
 
 SILENCES_AT_ONCE: Final = 500
 SAMPLES: Final = 3
@@ -92,10 +92,15 @@ def _told(rows: Sequence[ChainRow], titles: Mapping[str, Any]) -> dict[str, Any]
         "correlation_id": first.correlation_id,
         "known": known is not None,
         "known_issue_id": known,
-        "services": sorted({name for row in rows for name in row.services}),
-        "environments": sorted({name for row in rows for name in row.environments}),
-        "releases": sorted({name for row in rows for name in row.releases}),
+        **_names("services", {name for row in rows for name in row.services}),
+        **_names("environments", {name for row in rows for name in row.environments}),
+        **_names("releases", {name for row in rows for name in row.releases}),
     }
+
+
+def _names(what: str, found: Collection[str]) -> dict[str, Any]:
+    """The first of them, and how many there are."""
+    return {what: sorted(found)[:NAMES_SHOWN], f"{what}_total": len(found)}
 
 
 async def _keep_samples(

@@ -1,6 +1,7 @@
 """Tables of the incident room. `incident_chains` is distributed by `correlation_id`."""
 
 import enum
+from typing import Final
 
 from sqlalchemy import (
     ARRAY,
@@ -20,6 +21,11 @@ from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
 from app.correlate.model import Confidence
 from app.database import Token, metadata
+
+NAMES_KEPT: Final = 1000
+"""Most services, environments, releases of an incident that are kept; the first stay."""
+NAMES_SHOWN: Final = 20
+"""So many of them stand in events and lists."""
 
 
 class IncidentStatus(enum.StrEnum):

@@ -24,6 +24,11 @@ class IncidentSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Where its roots were raised."""
     environments: tuple[str, ...]
     releases: tuple[str, ...]
+    """In lists the first 20 of each of these; all that are kept in `GET /incidents/{id}`."""
+    services_total: int
+    root_services_total: int
+    environments_total: int
+    releases_total: int
     first_seen: datetime
     last_seen: datetime
     chains: int
