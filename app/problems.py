@@ -17,7 +17,7 @@ from app.database import DatabaseUnavailable
 from app.errors import AppError, NotFound
 from app.incidents.changes import ChangedMeanwhile, InvalidMove
 from app.incidents.lifecycle import ImpossibleChange, InvalidSilence
-from app.incidents.preconditions import InvalidPrecondition, PreconditionMissing, etag
+from app.preconditions import InvalidPrecondition, PreconditionMissing, etag
 from app.query.cursors import InvalidCursor
 from app.query.hours import InvalidSpan
 from app.receive.admission import Overloaded, SenderOverLimit

@@ -1,10 +1,13 @@
-"""The shape of an error answer, for the OpenAPI document: RFC 9457 problem details."""
+"""Shapes that all rooms share in the OpenAPI document: of texts and of errors (RFC 9457)."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
+
+NO_NUL: Final = r"^[^\x00]*$"
+"""Pattern of a text that PostgreSQL can store."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

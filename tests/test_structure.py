@@ -15,7 +15,7 @@ ROOMS = (
 )  # fmt: skip
 CLIENTS = ("canary",)
 """Rooms that know the service by its HTTP address alone."""
-GROUND = {"database", "errors", "metrics", "settings", "shapes"}
+GROUND = {"database", "errors", "metrics", "preconditions", "settings", "shapes"}
 """What stands below the rooms; it imports none of them."""
 
 OPENS_NOTHING = """

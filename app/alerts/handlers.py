@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from litestar import Response, Router, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from app.alerts import kept_queries
 from app.alerts.deliver import Sender
@@ -19,7 +19,6 @@ from app.alerts.inputs import (
     ThresholdRequest,
     ThresholdView,
     VersionChanged,
-    require_version,
     view_of,
 )
 from app.alerts.messages import alert_for_test, with_id
@@ -28,11 +27,11 @@ from app.alerts.queries import all_targets
 from app.alerts.sending import check_url
 from app.database import Database
 from app.errors import AppError, NotFound
+from app.preconditions import IF_MATCH, etag, holds
 from app.settings import Settings
-from app.shapes import problems
+from app.shapes import NO_NUL, problems
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=500)]
 _View = TypeVar("_View", TargetView, ThresholdView)
 
 __all__ = ["InvalidTarget", "NotDead", "VersionChanged", "router"]
@@ -62,8 +61,13 @@ class NotDead(AppError):
     """Only a message that was given up can be tried again, and only while its target exists."""
 
 
+def _require(if_match: str | None, stored: Target | ThresholdView | None) -> None:
+    if not holds(if_match, stored.version if stored else None):
+        raise VersionChanged
+
+
 def _tagged(view: _View) -> Response[_View]:
-    return Response(view, headers={"ETag": f'"{view.version}"'})
+    return Response(view, headers={"ETag": etag(view.version)})
 
 
 @get("/alert-targets", operation_id="listAlertTargets", responses=problems(503))
@@ -85,23 +89,24 @@ async def get_target(
 @put(
     "/alert-targets/{name:str}",
     operation_id="putAlertTarget",
-    responses=problems(400, 412, 503),
+    responses=problems(400, 412, 428, 503),
 )
 async def put_target(
     name: FromPath[str],
     data: JSONBody[TargetRequest],
     database: NamedDependency[Database],
     sender: NamedDependency[Sender],
-    if_match: IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[TargetView]:
     """Make it or replace it; URL and secret stay when they are left out."""
     if not _NAME.fullmatch(name):
         raise InvalidTarget("a name is 1 to 100 of A-Z a-z 0-9 . _ - and begins with none of . _ -")
     async with database.session() as session:
         before = await kept_queries.find_target(session, name, for_update=True)
-        require_version(if_match, before.version if before else None)
+        _require(if_match, before)
         _check(data, before, sender)
-        return _tagged(view_of(await kept_queries.save_target(session, name, data.row())))
+        save = kept_queries.change_target if before else kept_queries.make_target
+        return _tagged(view_of(await save(session, name, data.row())))
 
 
 def _check(data: TargetRequest, before: Target | None, sender: Sender) -> None:
@@ -116,14 +121,18 @@ def _check(data: TargetRequest, before: Target | None, sender: Sender) -> None:
             raise InvalidTarget(f"`url`: {error}") from error
 
 
-@delete("/alert-targets/{name:str}", operation_id="deleteAlertTarget", responses=problems(404, 412))
+@delete(
+    "/alert-targets/{name:str}",
+    operation_id="deleteAlertTarget",
+    responses=problems(400, 404, 412, 428),
+)
 async def delete_target(
-    name: FromPath[str], database: NamedDependency[Database], if_match: IfMatch = None
+    name: FromPath[str], database: NamedDependency[Database], if_match: NamedDependency[str | None]
 ) -> None:
     """What waits for it is given up."""
     async with database.session() as session:
         found = _found(await kept_queries.find_target(session, name, for_update=True))
-        require_version(if_match, found.version)
+        _require(if_match, found)
         await kept_queries.delete_target(session, name)
 
 
@@ -166,7 +175,7 @@ async def list_deliveries(
     database: NamedDependency[Database],
     # Not `state`: Litestar keeps that name for its own.
     in_state: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
-    target: Annotated[str | None, QueryParameter(max_length=100, pattern=r"^[^\x00]*$")] = None,
+    target: Annotated[str | None, QueryParameter(max_length=100, pattern=NO_NUL)] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
 ) -> list[DeliveryView]:
     """Messages, newest first."""
@@ -222,45 +231,46 @@ async def get_threshold(
 @put(
     "/alert-thresholds/{known_issue_id:str}",
     operation_id="putAlertThreshold",
-    responses=problems(400, 404, 412, 503),
+    responses=problems(400, 404, 412, 428, 503),
 )
 async def put_threshold(
     known_issue_id: FromPath[str],
     data: JSONBody[ThresholdRequest],
     database: NamedDependency[Database],
-    if_match: IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[ThresholdView]:
     """From how many chains an hour on a known issue is told."""
     async with database.session() as session:
         before = await kept_queries.find_threshold(session, known_issue_id)
-        require_version(if_match, before.version if before else None)
+        _require(if_match, before)
         if not await kept_queries.is_entry(session, known_issue_id):
             raise UnknownEntry
-        saved = await kept_queries.save_threshold(
-            session, known_issue_id, chains_per_hour=data.chains_per_hour
-        )
-        return _tagged(saved)
+        save = kept_queries.change_threshold if before else kept_queries.make_threshold
+        return _tagged(await save(session, known_issue_id, chains_per_hour=data.chains_per_hour))
 
 
 @delete(
     "/alert-thresholds/{known_issue_id:str}",
     operation_id="deleteAlertThreshold",
-    responses=problems(404, 412),
+    responses=problems(400, 404, 412, 428),
 )
 async def delete_threshold(
-    known_issue_id: FromPath[str], database: NamedDependency[Database], if_match: IfMatch = None
+    known_issue_id: FromPath[str],
+    database: NamedDependency[Database],
+    if_match: NamedDependency[str | None],
 ) -> None:
     """It is told no more."""
     async with database.session() as session:
         found = await kept_queries.find_threshold(session, known_issue_id)
         if found is None:
             raise UnknownThreshold
-        require_version(if_match, found.version)
+        _require(if_match, found)
         await kept_queries.delete_threshold(session, known_issue_id)
 
 
 router = Router(
     path="/api",
+    dependencies=IF_MATCH,
     route_handlers=[
         list_targets,
         get_target,

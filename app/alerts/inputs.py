@@ -1,8 +1,7 @@
 """What people write and read of targets and thresholds over the API."""
 
-import re
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,10 +14,9 @@ from app.alerts.quiet import leaves_time
 from app.alerts.sending import LONGEST_URL
 from app.errors import AppError
 from app.incidents.tables import EventKind
+from app.shapes import NO_NUL
 
-_NO_NUL: Final = r"^[^\x00]*$"
-_TAG: Final = re.compile(r'"([^"]*)"')
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_NUL)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=100)]
 
 
@@ -128,13 +126,3 @@ class ThresholdView(Struct, frozen=True, kw_only=True):
 
 class VersionChanged(AppError):
     """Somebody changed it since you read it; read it again and decide anew."""
-
-
-def require_version(if_match: str | None, version: int | None) -> None:
-    """`version` None: it does not exist. Raises `VersionChanged` (RFC 9110, 13.1.1)."""
-    if if_match is None or (if_match.strip() == "*" and version is not None):
-        return
-    # A weak tag never matches here, says the RFC.
-    tags = {tag for part in if_match.split(",") for tag in _TAG.findall(part) if "W/" not in part}
-    if str(version) not in tags:
-        raise VersionChanged

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.alerts.inputs import ThresholdView
+from app.alerts.inputs import ThresholdView, VersionChanged
 from app.alerts.model import DeliveryState, DeliveryView, Target
 from app.alerts.queries import target_of
 from app.alerts.tables import alert_deliveries, alert_targets, alert_thresholds
@@ -26,8 +27,17 @@ async def find_target(
     return target_of(row) if row else None
 
 
-async def save_target(session: AsyncSession, name: str, values: Mapping[str, Any]) -> Target:
-    """Make it or change it; what the service itself disabled is a person's again."""
+async def make_target(session: AsyncSession, name: str, values: Mapping[str, Any]) -> Target:
+    """Raises `VersionChanged` when somebody made it meanwhile."""
+    made = pg_insert(alert_targets).values(name=name, **values).on_conflict_do_nothing()
+    row = (await session.execute(made.returning(alert_targets))).mappings().one_or_none()
+    if row is None:
+        raise VersionChanged
+    return target_of(row)
+
+
+async def change_target(session: AsyncSession, name: str, values: Mapping[str, Any]) -> Target:
+    """What the service itself disabled is a person's again."""
     table = alert_targets.c
     changed = {**values, "disabled_reason": "", "changed_at": func.clock_timestamp()}
     query = (
@@ -36,11 +46,7 @@ async def save_target(session: AsyncSession, name: str, values: Mapping[str, Any
         .values({**changed, "version": table.version + 1})
         .returning(alert_targets)
     )
-    row = (await session.execute(query)).mappings().one_or_none()
-    if row is None:
-        made = insert(alert_targets).values(name=name, **values).returning(alert_targets)
-        row = (await session.execute(made)).mappings().one()
-    return target_of(row)
+    return target_of((await session.execute(query)).mappings().one())
 
 
 async def delete_target(session: AsyncSession, name: str) -> None:
@@ -117,10 +123,26 @@ async def is_entry(session: AsyncSession, known_issue_id: str) -> bool:
     return (await session.execute(query.limit(1))).first() is not None
 
 
-async def save_threshold(
+async def make_threshold(
     session: AsyncSession, known_issue_id: str, *, chains_per_hour: int
 ) -> ThresholdView:
-    """Make it or change it; a breach of another threshold says nothing of this one."""
+    """Raises `VersionChanged` when somebody made it meanwhile."""
+    made = (
+        pg_insert(alert_thresholds)
+        .values(known_issue_id=known_issue_id, chains_per_hour=chains_per_hour)
+        .on_conflict_do_nothing()
+        .returning(alert_thresholds)
+    )
+    row = (await session.execute(made)).mappings().one_or_none()
+    if row is None:
+        raise VersionChanged
+    return ThresholdView(**row)
+
+
+async def change_threshold(
+    session: AsyncSession, known_issue_id: str, *, chains_per_hour: int
+) -> ThresholdView:
+    """A breach of another threshold says nothing of this one."""
     table: Table = alert_thresholds
     query = (
         update(table)
@@ -133,11 +155,7 @@ async def save_threshold(
         )
         .returning(table)
     )
-    row = (await session.execute(query)).mappings().one_or_none()
-    if row is None:
-        made = insert(table).values(known_issue_id=known_issue_id, chains_per_hour=chains_per_hour)
-        row = (await session.execute(made.returning(table))).mappings().one()
-    return ThresholdView(**row)
+    return ThresholdView(**(await session.execute(query)).mappings().one())
 
 
 async def delete_threshold(session: AsyncSession, known_issue_id: str) -> None:

@@ -102,6 +102,9 @@ class Details(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()
+    services_total: int = 0
+    """More than there are in `services`: the list was cut."""
+    environments_total: int = 0
     root_service: str = ""
     title: str = ""
     root_signature_id: str = ""
@@ -114,6 +117,8 @@ class Details(Struct, frozen=True, kw_only=True):
     chains: int = 0
     threshold: int = 0
     outcomes: dict[str, int] = {}
+    into: UUID | None = None
+    """Of a merge, in the history of what was merged: the incident that it is part of now."""
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -100,16 +100,22 @@ async def heard(session: AsyncSession, names: Collection[UUID]) -> Heard:
     }
 
 
+# Of what was merged into an incident only that it was told counts: it opens by itself.
 _HEARD = text("""
-    SELECT incident_id, target,
+    WITH RECURSIVE parts AS (
+        SELECT whole, whole AS incident_id FROM unnest(CAST(:incidents AS uuid[])) AS whole
+        UNION
+        SELECT parts.whole, incidents.incident_id
+        FROM incidents JOIN parts ON incidents.merged_into = parts.incident_id
+    )
+    SELECT whole AS incident_id, target,
         bool_or(kind = ANY(CAST(:openings AS text[])) AND state IN ('waiting', 'delivered'))
             AS is_told,
-        bool_or(kind = 'opened') AS was_opened,
+        bool_or(kind = 'opened' AND incident_id = whole) AS was_opened,
         (array_agg(CASE WHEN state = 'waiting' AND attempts = 0 THEN kind END
-            ORDER BY created_at DESC))[1] AS last_waiting
-    FROM alert_deliveries
-    WHERE incident_id = ANY(CAST(:incidents AS uuid[]))
-    GROUP BY incident_id, target
+            ORDER BY created_at DESC) FILTER (WHERE incident_id = whole))[1] AS last_waiting
+    FROM parts JOIN alert_deliveries USING (incident_id)
+    GROUP BY whole, target
 """)
 
 

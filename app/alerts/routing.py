@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from app.alerts.model import FOLLOW_UPS, OPENINGS, Event, KnownScope, Target
@@ -13,7 +14,8 @@ class Told(Struct, frozen=True, kw_only=True):
     """What one target has heard of one incident, or is about to."""
 
     is_told: bool = False
-    """A message of an opening kind was sent to it or waits, in no summary."""
+    """A message of an opening kind was sent to it or waits, in no summary: of this incident, or
+    of one that was merged into it."""
     was_opened: bool = False
     last_waiting: str | None = None
     """The kind of its newest message, while that has not been tried yet."""
@@ -39,6 +41,8 @@ def plan(events: Iterable[Event], targets: Sequence[Target], heard: Heard) -> tu
     known = dict(heard)
     planned: list[Planned] = []
     for event in events:
+        if event.kind is EventKind.MERGED:
+            _inherit(known, event, targets)
         for target in targets:
             place = (event.incident_id, target.name) if event.incident_id else None
             before = known.get(place, Told()) if place else Told()
@@ -50,11 +54,22 @@ def plan(events: Iterable[Event], targets: Sequence[Target], heard: Heard) -> tu
     return tuple(planned)
 
 
+def _inherit(known: dict[tuple[UUID, str], Told], merge: Event, targets: Sequence[Target]) -> None:
+    """Whoever was told of the part is told of the end of the whole."""
+    if merge.incident_id is None or merge.details.into is None:
+        return
+    for target in targets:
+        place = (merge.details.into, target.name)
+        if known.get((merge.incident_id, target.name), Told()).is_told:
+            known[place] = msgspec.structs.replace(known.get(place, Told()), is_told=True)
+
+
 def wants(target: Target, event: Event, *, is_told: bool) -> bool:
     """Whether the target's routing lets the event through.
 
     A filter excludes by what an event says, never by what it leaves out: better an alert too
-    many than one lost. What happened before a target was made is none of its.
+    many than one lost. So a list that was cut excludes nobody. What happened before a target
+    was made is none of its.
     """
     if not target.enabled or event.kind not in target.kinds:
         return False
@@ -65,8 +80,11 @@ def wants(target: Target, event: Event, *, is_told: bool) -> bool:
     details = event.details
     services = {*details.services, details.root_service, details.service} - {""}
     return (
-        _meets(target.environments, details.environments)
-        and _meets(target.services, services)
+        (
+            details.environments_total > len(details.environments)
+            or _meets(target.environments, details.environments)
+        )
+        and (details.services_total > len(details.services) or _meets(target.services, services))
         and _in_scope(target.known, known=details.known)
     )
 

@@ -107,5 +107,6 @@ alert_deliveries = Table(
     ),
     Index("ix_alert_deliveries_claimed", "target", "claimed_at"),
     Index("ix_alert_deliveries_incident", "incident_id"),
+    Index("ix_alert_deliveries_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     Index("ix_alert_deliveries_state", "state", "created_at", "delivery_id"),
 )

@@ -52,12 +52,19 @@ _CHECK_THRESHOLDS = text("""
     RETURNING event_id
 """)
 
-_PRUNE = text("""
+# Upwards from a message: an incident that was merged is resolved, and may be part of an open one.
+PRUNE = text("""
     DELETE FROM alert_deliveries AS delivery
     WHERE state <> 'waiting' AND ended_at < now() - make_interval(days => :days)
         AND NOT EXISTS (
-            SELECT FROM incidents
-            WHERE incidents.incident_id = delivery.incident_id AND status <> 'resolved'
+            WITH RECURSIVE wholes AS (
+                SELECT incident_id, status, merged_into FROM incidents
+                WHERE incidents.incident_id = delivery.incident_id
+                UNION
+                SELECT incidents.incident_id, incidents.status, incidents.merged_into
+                FROM incidents JOIN wholes ON incidents.incident_id = wholes.merged_into
+            )
+            SELECT FROM wholes WHERE status <> 'resolved'
         )
 """)
 
@@ -94,7 +101,7 @@ async def note_canary_loss(session: AsyncSession, details: Mapping[str, Any]) ->
 async def prune(session: AsyncSession) -> None:
     """Forget messages that ended a month ago, but not while their incident is open: whoever was
     told of it is told of its end."""
-    await session.execute(_PRUNE, {"days": DAYS_KEPT})
+    await session.execute(PRUNE, {"days": DAYS_KEPT})
 
 
 class Standing(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 60.0
 STANDING_SECONDS: Final = 15.0
+PRUNE_SECONDS: Final = 3600.0
 TARGETS_AT_ONCE: Final = 8
 """A receiver that hangs keeps one of these places, and no other target waiting."""
 
@@ -42,6 +43,7 @@ class Alerts:
         async with asyncio.TaskGroup() as group:
             group.create_task(_again("route", self._route, POLL_SECONDS))
             group.create_task(_again("watch", self._watch, WATCH_SECONDS))
+            group.create_task(_again("prune", self._prune, PRUNE_SECONDS))
             group.create_task(_again("standing", self._stand, STANDING_SECONDS))
             await _again("deliver", lambda: self._deliver(group), POLL_SECONDS)
 
@@ -77,6 +79,8 @@ class Alerts:
     async def _watch(self) -> None:
         async with self._database.session() as session:
             await check_thresholds(session)
+
+    async def _prune(self) -> None:
         async with self._database.session() as session:
             await prune(session)
 

@@ -1,6 +1,6 @@
 """How the catalogue changes over HTTP: documents in, a look before saving, verdicts of people."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from litestar import Router, post
@@ -28,9 +28,7 @@ from app.catalogue.queries import (
 from app.catalogue.reading import MAX_DOCUMENT_BYTES, NotADocument, decode_document
 from app.database import Database
 from app.errors import AppError, NotFound
-from app.shapes import problems
-
-_NO_NUL: Final = r"^[^\x00]*$"
+from app.shapes import NO_NUL, problems
 
 
 class NotAMatch(AppError):
@@ -70,10 +68,10 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What an engineer says of the pairing of a signature with a known issue."""
 
-    known_issue_id: Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_NUL)]
+    known_issue_id: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
     verdict: Verdict
-    decided_by: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] = ""
-    note: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
+    decided_by: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = ""
+    note: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
 
 
 @post("/catalogue/documents", operation_id="importDocuments", responses=problems(400, 413, 503))

@@ -23,6 +23,12 @@ _LOCK = text("""
     ORDER BY incident_id FOR UPDATE
 """)
 
+# One that somebody holds has its turn the next time: a chain or a person changes it now.
+_EXPIRED_SILENCES = text("""
+    SELECT * FROM incidents WHERE status = 'muted' AND muted_until <= :now
+    ORDER BY incident_id LIMIT :limit FOR UPDATE SKIP LOCKED
+""")
+
 _EVENT = text("""
     INSERT INTO events (kind, incident_id, done_by, details)
     VALUES (CAST(:kind AS event_kind), :incident_id, :done_by, CAST(:details AS jsonb))
@@ -113,6 +119,14 @@ _NAME_BY_OLDEST_ROOT = text("""
 async def lock_incidents(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Any]:
     """The rows of these incidents, nobody else's to change until the transaction ends."""
     rows = await session.execute(_LOCK, {"ids": sorted(ids)})
+    return {row.incident_id: row for row in rows}
+
+
+async def lock_expired_silences(
+    session: AsyncSession, *, now: datetime, limit: int
+) -> dict[UUID, Any]:
+    """The rows of incidents that were muted until now at most, those that nobody else holds."""
+    rows = await session.execute(_EXPIRED_SILENCES, {"now": now, "limit": limit})
     return {row.incident_id: row for row in rows}
 
 

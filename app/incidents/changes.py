@@ -12,8 +12,8 @@ from app.errors import AppError, NotFound
 from app.incidents import change_queries as queries
 from app.incidents.count_queries import recount
 from app.incidents.lifecycle import ImpossibleChange, Standing, Transition, merge, refuse_merged
-from app.incidents.preconditions import holds
 from app.incidents.tables import EventKind, IncidentStatus
+from app.preconditions import holds
 
 
 class UnknownIncident(NotFound):
@@ -79,7 +79,7 @@ async def change(
 async def note(session: AsyncSession, incident_id: UUID, author: Author) -> Changed:
     """Add a note to the history: it overwrites nothing, so `If-Match` is held only if sent."""
     rows = await queries.lock_incidents(session, [incident_id])
-    row = await _current(session, rows, incident_id, author if author.if_match else None)
+    row = await _current(session, rows, incident_id, None if author.if_match is None else author)
     event_id = await _tell(session, EventKind.NOTED, incident_id, author, {})
     return Changed(
         incident_id=incident_id,

@@ -9,9 +9,21 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.incidents.change_queries import lock_incidents, wait_for_turn
+from app.incidents.tables import NAMES_KEPT
 from app.normalise.text import json_text
 
 _OF_THESE = "incident_id = ANY(CAST(:ids AS uuid[]))"
+
+# Of more names than are kept any will do, if there are as many as are kept.
+_KEPT = """
+        CASE
+            WHEN cardinality(names.{name}) <= {most} THEN names.{name}
+            WHEN cardinality(incidents.{name}) = {most}
+                AND incidents.{name} COLLATE "C" <@ names.{name} COLLATE "C"
+            THEN ARRAY(SELECT unnest(incidents.{name}) COLLATE "C" ORDER BY 1)
+            ELSE coalesce(names.{name}[1:{most}], ARRAY[]::text[])
+        END"""
+_NAMES = ("services", "environments", "releases", "root_services")
 
 # An incident without chains counts nothing and keeps its times.
 _COUNTED = """
@@ -21,10 +33,10 @@ _COUNTED = """
         coalesce(sums.incomplete, 0) AS incomplete,
         coalesce(sums.first_seen, incidents.first_seen) AS first_seen,
         coalesce(sums.last_seen, incidents.last_seen) AS last_seen,
-        coalesce(names.services, '{{}}') AS services,
-        coalesce(names.environments, '{{}}') AS environments,
-        coalesce(names.releases, '{{}}') AS releases,
-        coalesce(names.root_services, '{{}}') AS root_services
+        {services} AS services,
+        {environments} AS environments,
+        {releases} AS releases,
+        {root_services} AS root_services
     FROM incidents
     LEFT JOIN (
         SELECT incident_id, count(*) AS chains, sum(records)::bigint AS records,
@@ -52,7 +64,7 @@ _COUNTED = """
         GROUP BY incident_id
     ) AS names USING (incident_id)
     WHERE incidents.{which}
-"""
+""".format(which="{which}", **{name: _KEPT.format(name=name, most=NAMES_KEPT) for name in _NAMES})  # noqa: S608 - columns named in this file
 _COUNTED_HOURS = """
     SELECT incident_id, date_trunc('hour', root_at, 'UTC') AS hour, service,
         count(*) AS chains, sum(errors_of_it::bigint)::bigint AS errors
@@ -85,25 +97,32 @@ _RECOUNT = """
     FROM ({counted}) AS counted
     WHERE counted.incident_id = incidents.incident_id
 """
+# A full set is filled up anew: it may have had no place for others that are told.
 # What is asked for each name ends at the first chain that tells it; times come from the index.
 _STILL_TOLD = """
-    {column} = ARRAY(
+    {column} = CASE WHEN cardinality(old.{column}) >= {most} AND old.{column} && lost.{column}
+    THEN ARRAY(
+        SELECT DISTINCT name FROM incident_chains AS chain
+        CROSS JOIN LATERAL unnest({all_told}) AS name
+        WHERE chain.incident_id = old.incident_id
+        ORDER BY 1 LIMIT {most}
+    ) ELSE ARRAY(
         SELECT name FROM unnest(old.{column}) AS name
         WHERE name <> ALL (lost.{column}) OR EXISTS (
             SELECT FROM incident_chains AS chain
             WHERE chain.incident_id = old.incident_id AND name = {told}
         )
         ORDER BY 1
-    )"""
+    ) END"""
 _FORGET_UNTOLD = text(
     "UPDATE incidents AS old SET"  # noqa: S608 - columns named in this file
     + ",".join(
-        _STILL_TOLD.format(column=column, told=told)
+        _STILL_TOLD.format(column=column, told=f"ANY ({told})", all_told=told, most=NAMES_KEPT)
         for column, told in {
-            "services": "ANY (chain.services)",
-            "root_services": "chain.root_service",
-            "environments": "ANY (chain.environments)",
-            "releases": "ANY (chain.releases)",
+            "services": "chain.services",
+            "root_services": "ARRAY[chain.root_service]",
+            "environments": "chain.environments",
+            "releases": "chain.releases",
         }.items()
     )
     + """,
@@ -180,7 +199,6 @@ _SORTED = 'ARRAY(SELECT unnest({name}) COLLATE "C" ORDER BY 1) AS {name}'
 _STORED = (
     "SELECT incident_id, chains, records, incomplete, first_seen, last_seen, {} FROM incidents"
 )
-_NAMES = ("services", "environments", "releases", "root_services")
 _DIFFERENCES = """
     SELECT incident_id, stored.said AS stored, counted.said AS counted
     FROM ({stored}) AS stored JOIN ({counted}) AS counted USING (incident_id)

@@ -31,6 +31,7 @@ from app.correlate.sequence_queries import (
 from app.database import Database, DatabaseUnavailable, may_pass
 from app.incidents import queries
 from app.incidents.change_queries import save_event
+from app.incidents.life import end_silences
 from app.incidents.rounds import Round, digest_chains
 from app.incidents.tables import EventKind
 from app.settings import Settings
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 CHAINS_A_ROUND: Final = 500
 GAUGE_SECONDS: Final = 5.0
+SILENCE_SECONDS: Final = 60.0
 REFRESH_SECONDS: Final = 1.0
 GAP_GRACE_SECONDS: Final = 30.0
 """So long numbered records may be on their way before anybody is told that they are missing."""
@@ -177,6 +179,7 @@ class Digest:
         self._records_written = records_written
         self._last_success = time.monotonic()
         self._gauge_due = time.monotonic()
+        self._silence_due = time.monotonic()
         self._refresh_due = time.monotonic()
         self._catalogue_is_current = False
         self._rematching = ""
@@ -225,6 +228,10 @@ class Digest:
             self._gauge_due = time.monotonic() + GAUGE_SECONDS
             async with self._database.session() as session:
                 metrics.INCIDENTS_OPEN.set(await queries.count_unresolved(session))
+        if time.monotonic() >= self._silence_due:
+            self._silence_due = time.monotonic() + SILENCE_SECONDS
+            async with self._database.session() as session:
+                await end_silences(session, now=datetime.now(UTC))
         return done.late if done.chains or rematched else None
 
     async def _follow_senders(self) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, Router, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from app.database import Database
@@ -23,16 +23,14 @@ from app.incidents.changes import (
     split_incident,
 )
 from app.incidents.lifecycle import Standing, Transition
-from app.incidents.preconditions import etag
-from app.shapes import problems
+from app.preconditions import IF_MATCH, etag
+from app.shapes import NO_NUL, problems
 
-_NO_NUL: Final = r"^[^\x00]*$"
 WORSE_THAN_DAYS: Final = 7
 
 _SAYS_SOMETHING: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
 _Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_SAYS_SOMETHING)]
-_Words = Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)]
-_IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=1000)]
+_Words = Annotated[str, Meta(max_length=2000, pattern=NO_NUL)]
 _STATUSES: Final = problems(400, 404, 409, 412, 428, 503)
 
 
@@ -99,7 +97,7 @@ async def acknowledge(
     incident_id: FromPath[UUID],
     data: JSONBody[Change],
     database: NamedDependency[Database],
-    if_match: _IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[Changed]:
     """Somebody has it in hand."""
     return await _change(database, incident_id, data, if_match, lifecycle.acknowledge)
@@ -110,7 +108,7 @@ async def resolve(
     incident_id: FromPath[UUID],
     data: JSONBody[Resolution],
     database: NamedDependency[Database],
-    if_match: _IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[Changed]:
     """It is over; a chain that comes later, or in a newer release, reopens it as a regression."""
     now = datetime.now(UTC)
@@ -128,7 +126,7 @@ async def reopen(
     incident_id: FromPath[UUID],
     data: JSONBody[Change],
     database: NamedDependency[Database],
-    if_match: _IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[Changed]:
     """A resolved or acknowledged incident is open again."""
     return await _change(database, incident_id, data, if_match, lifecycle.reopen)
@@ -139,7 +137,7 @@ async def mute(
     incident_id: FromPath[UUID],
     data: JSONBody[Silence],
     database: NamedDependency[Database],
-    if_match: _IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[Changed]:
     """No alerts until a moment, a number of further chains, or until it gets worse."""
     now = datetime.now(UTC)
@@ -164,7 +162,7 @@ async def unmute(
     incident_id: FromPath[UUID],
     data: JSONBody[Change],
     database: NamedDependency[Database],
-    if_match: _IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[Changed]:
     """Alerts again."""
     return await _change(database, incident_id, data, if_match, lifecycle.unmute)
@@ -175,7 +173,7 @@ async def merge(
     incident_id: FromPath[UUID],
     data: JSONBody[Merge],
     database: NamedDependency[Database],
-    if_match: _IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[Changed]:
     """Other incidents become part of this one, and so do the chains that would come to them."""
     async with database.session() as session:
@@ -195,7 +193,7 @@ async def split(
     incident_id: FromPath[UUID],
     data: JSONBody[Split],
     database: NamedDependency[Database],
-    if_match: _IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[Changed]:
     """Some root signatures leave into a new incident, and so do the chains that would come."""
     async with database.session() as session:
@@ -208,7 +206,7 @@ async def add_note(
     incident_id: FromPath[UUID],
     data: JSONBody[Note],
     database: NamedDependency[Database],
-    if_match: _IfMatch = None,
+    if_match: NamedDependency[str | None],
 ) -> Response[Changed]:
     """Add to the history. Needs no `If-Match`: a note overwrites nothing."""
     async with database.session() as session:
@@ -217,5 +215,6 @@ async def add_note(
 
 router = Router(
     path="/api/incidents/{incident_id:uuid}",
+    dependencies=IF_MATCH,
     route_handlers=[acknowledge, resolve, reopen, mute, unmute, merge, split, add_note],
 )

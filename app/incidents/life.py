@@ -1,6 +1,6 @@
-"""What new chains do to incidents: opening, regression, the end of a silence; and what is kept."""
+"""What chains and time do to incidents: opening, regression, end of a silence; what is kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -8,13 +8,19 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.incidents import queries
-from app.incidents.change_queries import save_change, save_event
+from app.incidents.change_queries import (
+    lock_expired_silences,
+    save_change,
+    save_event,
+    standing_of,
+)
 from app.incidents.contribution import ChainRow
 from app.incidents.evidence_queries import evidence_kept, keep_evidence
-from app.incidents.lifecycle import NewChain, Standing, Transition, after_chains
+from app.incidents.lifecycle import NewChain, Standing, Transition, after_chains, after_time
 from app.incidents.plan import Claim
-from app.incidents.tables import EventKind, IncidentStatus
+from app.incidents.tables import NAMES_SHOWN, EventKind, IncidentStatus
 
+SILENCES_AT_ONCE: Final = 500
 SAMPLES: Final = 3
 """Chains that are kept of an incident at once; later ones once an hour."""
 
@@ -39,6 +45,16 @@ async def follow_life(session: AsyncSession, claim: Claim, *, now: datetime) -> 
     loud = {home for home, _, _ in events}
     await _keep_samples(session, claim, new, loud)
     return tuple(home for home, kind, _ in events if kind is EventKind.REGRESSED)
+
+
+async def end_silences(session: AsyncSession, *, now: datetime) -> int:
+    """Unmute what was muted until a moment that is past; how many."""
+    rows = await lock_expired_silences(session, now=now, limit=SILENCES_AT_ONCE)
+    for home, row in rows.items():
+        if found := after_time(standing_of(row), now=now):
+            await save_change(session, home, found.changes)
+            await save_event(session, found.kind, home, details=found.details)
+    return len(rows)
 
 
 async def _transition(
@@ -77,10 +93,15 @@ def _told(rows: Sequence[ChainRow], titles: Mapping[str, Any]) -> dict[str, Any]
         "correlation_id": first.correlation_id,
         "known": known is not None,
         "known_issue_id": known,
-        "services": sorted({name for row in rows for name in row.services}),
-        "environments": sorted({name for row in rows for name in row.environments}),
-        "releases": sorted({name for row in rows for name in row.releases}),
+        **_names("services", {name for row in rows for name in row.services}),
+        **_names("environments", {name for row in rows for name in row.environments}),
+        **_names("releases", {name for row in rows for name in row.releases}),
     }
+
+
+def _names(what: str, found: Collection[str]) -> dict[str, Any]:
+    """The first of them, and how many there are."""
+    return {what: sorted(found)[:NAMES_SHOWN], f"{what}_total": len(found)}
 
 
 async def _keep_samples(

@@ -127,6 +127,14 @@ def _end_of_silence(
     )
 
 
+def after_time(standing: Standing, *, now: datetime) -> Transition | None:
+    """What becomes of an incident to which no chain comes: a silence until a moment ends."""
+    until = standing.muted_until
+    if standing.status is not IncidentStatus.MUTED or until is None or now < until:
+        return None
+    return _to(IncidentStatus.OPEN, standing, kind=EventKind.UNMUTED, changes=_LOUD, until=until)
+
+
 def acknowledge(standing: Standing) -> Transition:
     """Somebody has it in hand. Ends a silence."""
     _refuse(standing, IncidentStatus.ACKNOWLEDGED, IncidentStatus.RESOLVED)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.incidents.contribution import ChainRow, Delta
-from app.incidents.tables import IncidentStatus, incident_chains, incidents
+from app.incidents.tables import NAMES_KEPT, IncidentStatus, incident_chains, incidents
 from app.normalise.text import json_text
 
 # Merges and splits hold it alone; rounds of the digest hold it together.
@@ -52,16 +52,27 @@ _BEFORE = text("""
     WHERE correlation_id = ANY(CAST(:chains AS text[]))
 """).columns(errors_by_service=incident_chains.c.errors_by_service.type)
 
+# Who comes first stays: no set grows beyond what is kept.
 _EXTEND = text("""
     UPDATE incidents AS old SET
-        services = ARRAY(SELECT DISTINCT unnest(old.services || new.services) ORDER BY 1),
-        root_services = ARRAY(
-            SELECT DISTINCT unnest(old.root_services || new.root_services) ORDER BY 1
-        ),
-        environments = ARRAY(
-            SELECT DISTINCT unnest(old.environments || new.environments) ORDER BY 1
-        ),
-        releases = ARRAY(SELECT DISTINCT unnest(old.releases || new.releases) ORDER BY 1),
+        services = ARRAY(SELECT unnest(old.services || ARRAY(
+            SELECT DISTINCT name FROM unnest(new.services) AS name WHERE name <> ALL (old.services)
+            ORDER BY 1 LIMIT greatest(0, :most - cardinality(old.services))
+        )) ORDER BY 1),
+        root_services = ARRAY(SELECT unnest(old.root_services || ARRAY(
+            SELECT DISTINCT name FROM unnest(new.root_services) AS name
+            WHERE name <> ALL (old.root_services)
+            ORDER BY 1 LIMIT greatest(0, :most - cardinality(old.root_services))
+        )) ORDER BY 1),
+        environments = ARRAY(SELECT unnest(old.environments || ARRAY(
+            SELECT DISTINCT name FROM unnest(new.environments) AS name
+            WHERE name <> ALL (old.environments)
+            ORDER BY 1 LIMIT greatest(0, :most - cardinality(old.environments))
+        )) ORDER BY 1),
+        releases = ARRAY(SELECT unnest(old.releases || ARRAY(
+            SELECT DISTINCT name FROM unnest(new.releases) AS name WHERE name <> ALL (old.releases)
+            ORDER BY 1 LIMIT greatest(0, :most - cardinality(old.releases))
+        )) ORDER BY 1),
         first_seen = least(old.first_seen, new.first_seen),
         last_seen = greatest(old.last_seen, new.last_seen),
         chains = old.chains + new.chains,
@@ -247,7 +258,7 @@ async def extend_incidents(
         }
         for incident_id, delta in changes.items()
     ]
-    await session.execute(_EXTEND, {"rows": json_text(rows)})
+    await session.execute(_EXTEND, {"rows": json_text(rows), "most": NAMES_KEPT})
 
 
 async def add_hours(session: AsyncSession, rows: list[dict[str, Any]]) -> None:

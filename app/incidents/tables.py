@@ -1,6 +1,7 @@
 """Tables of the incident room. `incident_chains` is distributed by `correlation_id`."""
 
 import enum
+from typing import Final
 
 from sqlalchemy import (
     ARRAY,
@@ -21,6 +22,11 @@ from sqlalchemy.dialects.postgresql import ENUM, JSONB
 from app.correlate.model import Confidence
 from app.database import Token, metadata
 
+NAMES_KEPT: Final = 1000
+"""Most services, environments, releases of an incident that are kept; the first stay."""
+NAMES_SHOWN: Final = 20
+"""So many of them stand in events and lists."""
+
 
 class IncidentStatus(enum.StrEnum):
     """Where an incident stands in its life."""
@@ -39,7 +45,7 @@ class EventKind(enum.StrEnum):
     WORSENED = "worsened"
     """It was muted until it got worse, or until so many chains, and did."""
     UNMUTED = "unmuted"
-    """It was muted until a time, and a chain came after it; or somebody ended the silence."""
+    """It was muted until a time, which is past; or somebody ended the silence."""
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     REOPENED = "reopened"
@@ -98,6 +104,7 @@ incidents = Table(
     Column("muted_above_hourly", Integer),
     Column("merged_into", Uuid),
     Index("ix_incidents_last_seen", "last_seen", "incident_id"),
+    Index("ix_incidents_merged", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 
 # Which incident the chains of a root signature go to: one, whatever its status.

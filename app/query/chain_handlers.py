@@ -28,7 +28,7 @@ from app.incidents.rounds import LONG, windows_of
 from app.query import queries
 from app.query.assemble import Known, assemble_chain, links_of
 from app.query.chain_views import ChainView
-from app.query.match_views import match_view
+from app.query.match_views import live_match_view
 from app.query.views import MatchView, RecordView
 from app.receive.correlation import safe_token
 from app.settings import Settings
@@ -133,7 +133,7 @@ async def _match_now(
         row.signature_id: best_match(matcher, row.signature_id, row.sample, rejected)
         for row in waiting
     }
-    return {name: match_view(match, matcher) for name, match in best.items() if match}
+    return {name: live_match_view(match, matcher) for name, match in best.items() if match}
 
 
 router = Router(path="/api", route_handlers=[get_chain])

@@ -18,7 +18,7 @@ from app.query import queries
 from app.query.draft import draft_entry
 from app.query.incident_handlers import get_incident, list_events, list_hours, list_incidents
 from app.query.incident_queries import chains_of_signature
-from app.query.match_views import match_view
+from app.query.match_views import live_match_view
 from app.query.views import (
     Debt,
     KnownIssueSummary,
@@ -118,7 +118,7 @@ async def match_error(
     )
     matcher = catalogue.matcher
     matches = matcher.match(subject, suggest=data.suggest)
-    found = [match_view(match, matcher) for match in matches]
+    found = [live_match_view(match, matcher) for match in matches]
     known = bool(matches) and matches[0].tier is not Tier.SUGGESTED
     return MatchAnswer(
         known=known,

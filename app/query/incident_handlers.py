@@ -12,21 +12,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 from app.incidents.changes import UnknownIncident
-from app.incidents.preconditions import etag
 from app.incidents.tables import IncidentStatus
+from app.preconditions import etag
 from app.query import incident_queries as queries
 from app.query.cursors import read_cursor, write_cursor
 from app.query.hours import filled, hours_between
 from app.query.incident_queries import IncidentFilter
 from app.query.incident_views import EventPage, HoursView, IncidentPage, IncidentView
 from app.query.queries import matches_by_signature, signatures_by_id
-from app.shapes import problems
+from app.shapes import NO_NUL, problems
 
 SAMPLE_CHAINS: Final = 20
 HISTORY: Final = 100
 _After = Annotated[str | None, QueryParameter(max_length=200)]
 _Limit = Annotated[int, QueryParameter(ge=1, le=500)]
-_Name = Annotated[str | None, QueryParameter(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+_Name = Annotated[str | None, QueryParameter(min_length=1, max_length=200, pattern=NO_NUL)]
 
 
 @get("/incidents", operation_id="listIncidents", responses=problems(400, 503))

@@ -12,6 +12,8 @@ from app.catalogue.matcher import QUOTED_SCORE
 from app.catalogue.model import Tier
 from app.catalogue.tables import known_issues, matches
 from app.incidents.tables import (
+    NAMES_KEPT,
+    NAMES_SHOWN,
     IncidentStatus,
     events,
     incident_chains,
@@ -23,11 +25,11 @@ from app.incidents.tables import (
 from app.query.cursors import Place
 from app.query.incident_views import (
     EventView,
-    FindingView,
     HourCount,
+    IncidentFinding,
+    IncidentRoot,
     IncidentStanding,
     IncidentSummary,
-    RootView,
     SampleChain,
 )
 from app.query.rows import match_view, view
@@ -68,6 +70,8 @@ _title = (
 _probable = cast(Tier.PROBABLE, matches.c.tier.type)
 _tier = func.coalesce(matches.c.tier, case((_finding.c.known_issue_id.is_not(None), _probable)))
 
+_LISTS = ("services", "root_services", "environments", "releases")
+
 _ROOTS = text("""
     SELECT signature_id, title, culprit,
         CASE WHEN count(*) OVER () = 1
@@ -107,7 +111,7 @@ async def list_incidents(
 
 def incident_page(wanted: IncidentFilter, *, after: Place | None, limit: int) -> Select[Any]:
     """The statement of a page: its plan is held by a test."""
-    query = _filtered(_incident_summaries(), wanted).order_by(
+    query = _filtered(_incident_summaries(names=NAMES_SHOWN), wanted).order_by(
         incidents.c.last_seen.desc(), incidents.c.incident_id.desc()
     )
     if after:
@@ -128,15 +132,18 @@ def _filtered(query: Select[Any], wanted: IncidentFilter) -> Select[Any]:
 
 
 async def incident_standing(session: AsyncSession, incident_id: UUID) -> IncidentStanding | None:
-    query = _incident_summaries().where(incidents.c.incident_id == incident_id)
+    query = _incident_summaries(names=NAMES_KEPT).where(incidents.c.incident_id == incident_id)
     row = (await session.execute(query)).mappings().one_or_none()
     return view(row, IncidentStanding) if row else None
 
 
-def _incident_summaries() -> Select[Any]:
+def _incident_summaries(*, names: int) -> Select[Any]:
+    lists = [incidents.c[name] for name in _LISTS]
     return (
         select(
-            incidents,
+            *(column for column in incidents.c if column.name not in _LISTS),
+            *(column[1:names].label(column.name) for column in lists),
+            *(func.cardinality(column).label(f"{column.name}_total") for column in lists),
             signatures.c.title,
             signatures.c.culprit,
             _known_issue_id.label("known_issue_id"),
@@ -157,17 +164,17 @@ async def incident_exists(session: AsyncSession, incident_id: UUID) -> bool:
     return (await session.execute(query)).first() is not None
 
 
-async def roots_of_incident(session: AsyncSession, incident_id: UUID) -> list[RootView]:
+async def roots_of_incident(session: AsyncSession, incident_id: UUID) -> list[IncidentRoot]:
     """Its root signatures, those of most chains first."""
     rows = await session.execute(_ROOTS, {"incident_id": incident_id})
-    return [view(row, RootView) for row in rows.mappings()]
+    return [view(row, IncidentRoot) for row in rows.mappings()]
 
 
-async def findings_of_incident(session: AsyncSession, incident_id: UUID) -> list[FindingView]:
+async def findings_of_incident(session: AsyncSession, incident_id: UUID) -> list[IncidentFinding]:
     """The known issues whose chain rules held, as they read now."""
     rows = await session.execute(_FINDINGS, {"incident_id": incident_id})
     return [
-        FindingView(
+        IncidentFinding(
             chains=row["chains"],
             match=match_view({**row, "tier": Tier.PROBABLE, "score": QUOTED_SCORE}),
         )

@@ -24,6 +24,11 @@ class IncidentSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Where its roots were raised."""
     environments: tuple[str, ...]
     releases: tuple[str, ...]
+    """In lists the first 20 of each of these; all that are kept in `GET /incidents/{id}`."""
+    services_total: int
+    root_services_total: int
+    environments_total: int
+    releases_total: int
     first_seen: datetime
     last_seen: datetime
     chains: int
@@ -62,7 +67,7 @@ class SampleChain(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime
 
 
-class RootView(msgspec.Struct, frozen=True, kw_only=True):
+class IncidentRoot(msgspec.Struct, frozen=True, kw_only=True):
     """A signature whose chains go to the incident."""
 
     signature_id: str
@@ -71,7 +76,7 @@ class RootView(msgspec.Struct, frozen=True, kw_only=True):
     chains: int
 
 
-class FindingView(msgspec.Struct, frozen=True, kw_only=True):
+class IncidentFinding(msgspec.Struct, frozen=True, kw_only=True):
     """A known issue whose chain rules held."""
 
     chains: int
@@ -131,10 +136,10 @@ class IncidentStanding(IncidentSummary, frozen=True, kw_only=True):
 class IncidentView(IncidentStanding, frozen=True, kw_only=True):
     match: MatchView | None
     """The known issue of the root signature; else the one found in most of its chains."""
-    findings: tuple[FindingView, ...]
+    findings: tuple[IncidentFinding, ...]
     """Known issues whose chain rules held, those of most chains first."""
     signature: SignatureView
-    roots: tuple[RootView, ...]
+    roots: tuple[IncidentRoot, ...]
     symptoms: tuple[SignatureView, ...]
     """Signatures that only followed the root down its chains."""
     confidence: Confidence | None

@@ -5,7 +5,7 @@ from app.catalogue.model import Match
 from app.query.views import MatchView, Source
 
 
-def match_view(match: Match, matcher: Matcher) -> MatchView:
+def live_match_view(match: Match, matcher: Matcher) -> MatchView:
     """With the words of the entry that the matcher holds."""
     issue = matcher.issues[match.known_issue_id]
     place = issue.provenance

@@ -61,10 +61,13 @@ CREATE INDEX ix_alert_deliveries_waiting ON alert_deliveries (target, due_at)
     WHERE state = 'waiting'::alert_delivery_state;
 CREATE INDEX ix_alert_deliveries_claimed ON alert_deliveries (target, claimed_at);
 CREATE INDEX ix_alert_deliveries_incident ON alert_deliveries (incident_id);
-CREATE INDEX ix_alert_deliveries_state ON alert_deliveries (state, created_at, delivery_id)
+CREATE INDEX ix_alert_deliveries_ended ON alert_deliveries (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX ix_alert_deliveries_state ON alert_deliveries (state, created_at, delivery_id);
+CREATE INDEX ix_incidents_merged ON incidents (merged_into) WHERE merged_into IS NOT NULL
 """
 
 DOWNGRADE = """
+DROP INDEX ix_incidents_merged;
 DROP TABLE alert_deliveries, alert_thresholds, alert_targets;
 DROP TYPE alert_delivery_state;
 DROP TYPE alert_known_scope;

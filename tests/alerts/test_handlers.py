@@ -1,5 +1,6 @@
 """Targets, messages and thresholds over HTTP."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.anyio
 TARGET: dict[str, Any] = {
     "kind": "generic", "url": "https://alerts.example.com/very-secret-path", "secret": SECRET
 }  # fmt: skip
+ANYHOW = {"If-Match": "*"}
 
 
 @pytest.fixture
@@ -34,10 +36,12 @@ async def test_a_target_is_made_read_changed_and_deleted(client: httpx.AsyncClie
     made = await client.put("/api/alert-targets/team", json=TARGET)
     read = await client.get("/api/alert-targets/team")
     changed = await client.put(
-        "/api/alert-targets/team", json={"kind": "generic", "per_minute": 3, "kinds": ["opened"]}
+        "/api/alert-targets/team",
+        json={"kind": "generic", "per_minute": 3, "kinds": ["opened"]},
+        headers={"If-Match": made.headers["etag"]},
     )
     listed = await client.get("/api/alert-targets")
-    deleted = await client.delete("/api/alert-targets/team")
+    deleted = await client.delete("/api/alert-targets/team", headers=ANYHOW)
     gone = await client.get("/api/alert-targets/team")
 
     assert made.status_code == read.status_code == 200
@@ -54,8 +58,8 @@ async def test_secret_and_url_stay_when_left_out_and_are_never_shown(
 ) -> None:
     answers = [
         await client.put("/api/alert-targets/team", json=TARGET),
-        await client.put("/api/alert-targets/team", json={"kind": "slack"}),
-        await client.put("/api/alert-targets/team", json={"kind": "generic"}),
+        await client.put("/api/alert-targets/team", json={"kind": "slack"}, headers=ANYHOW),
+        await client.put("/api/alert-targets/team", json={"kind": "generic"}, headers=ANYHOW),
         await client.get("/api/alert-targets"),
         await client.get("/api/alert-targets/team"),
         await client.get("/api/alert-deliveries"),
@@ -79,16 +83,62 @@ async def test_secret_and_url_stay_when_left_out_and_are_never_shown(
 async def test_a_change_is_refused_when_somebody_was_first(client: httpx.AsyncClient) -> None:
     url = "/api/alert-targets/team"
 
-    async def put(if_match: str) -> int:
-        return (await client.put(url, json=TARGET, headers={"If-Match": if_match})).status_code
+    async def put(*if_match: str) -> int:
+        headers = [("If-Match", line) for line in if_match]
+        return (await client.put(url, json=TARGET, headers=headers)).status_code
 
-    too_early = await put('"1"')
-    await client.put(url, json=TARGET)
-    answers = [await put(tag) for tag in ('"1"', '"1"', '"1", "2"', "*", 'W/"4"', "4")]
-    deleted = await client.delete(url, headers={"If-Match": '"1"'})
+    too_early = [await put('"1"'), await put("*"), await put("1")]
+    made = await put()
+    answers = [await put(tag) for tag in ('"1"', '"1"', '"1", "2"', "*", 'W/"4"', "4", "")]
+    lines = [await put('"3"', '"4"'), await put('"5"', '"4"'), await put('"1"', '"2"')]
+    deleted = [
+        (await client.delete(url, headers=headers)).status_code
+        for headers in ({}, {"If-Match": '"1"'}, {"If-Match": '"6"'})
+    ]
 
-    assert too_early == deleted.status_code == 412
-    assert answers == [200, 412, 200, 200, 412, 412]
+    assert (too_early, made, await put()) == ([412, 412, 400], 200, 200)
+    assert answers == [200, 412, 200, 200, 412, 400, 400]
+    assert lines == [200, 200, 412]
+    assert deleted == [428, 412, 204]
+
+
+@pytest.mark.parametrize("what", ["target", "threshold"])
+async def test_of_many_who_make_the_same_at_once_one_does(
+    client: httpx.AsyncClient, connection: asyncpg.Connection, what: str
+) -> None:
+    (entry, *_) = (await client.get("/api/known-issues")).json()
+    url, body = {
+        "target": ("/api/alert-targets/team", TARGET),
+        "threshold": (f"/api/alert-thresholds/{entry['known_issue_id']}", {"chains_per_hour": 5}),
+    }[what]
+    # All of them have seen that there is none before the first may make it.
+    async with connection.transaction():
+        await connection.execute(f"LOCK TABLE alert_{what}s IN SHARE MODE")
+        racing = [asyncio.create_task(client.put(url, json=body)) for _ in range(5)]
+        await until(lambda: are_waiting(connection, f"alert_{what}s", 5), seconds=20)
+    answers = [answer.status_code for answer in await asyncio.gather(*racing)]
+
+    assert sorted(answers) == [200] + [412] * 4
+    assert (await client.get(url)).headers["etag"] == '"1"'
+
+
+async def are_waiting(connection: asyncpg.Connection, table: str, number: int) -> bool:
+    """Whether so many statements wait for a lock on this table."""
+    waiting = await connection.fetchval(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass($1) "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        table,
+    )
+    return bool(waiting >= number)
+
+
+async def test_nothing_is_overwritten_unseen(client: httpx.AsyncClient) -> None:
+    await client.put("/api/alert-targets/team", json=TARGET)
+
+    again = await client.put("/api/alert-targets/team", json=TARGET)
+
+    assert again.status_code == 428
+    assert "`If-Match`" in again.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +208,8 @@ async def test_the_shape_of_targets_stands_in_the_open_api_document(
     document = (await client.get("/schema/openapi.json")).json()
 
     put = document["paths"]["/api/alert-targets/{name}"]["put"]
-    assert {"200", "400", "412"} <= put["responses"].keys()
+    assert {"200", "400", "412", "428"} <= put["responses"].keys()
+    assert "If-Match" in {parameter["name"] for parameter in put["parameters"]}
     assert "secret" not in document["components"]["schemas"]["TargetView"]["properties"]
 
 
@@ -214,7 +265,7 @@ async def test_a_deleted_target_leaves_nothing_waiting_and_nothing_to_retry(
     await connection.execute(
         "INSERT INTO alert_deliveries (target, kind, payload) VALUES ('team', 'opened', '{}')"
     )
-    await client.delete("/api/alert-targets/team")
+    await client.delete("/api/alert-targets/team", headers=ANYHOW)
 
     (dead,) = (await client.get("/api/alert-deliveries?state=dead&target=team")).json()
     again = await client.post(f"/api/alert-deliveries/{dead['delivery_id']}/retry")
@@ -233,8 +284,10 @@ async def test_a_threshold_is_made_for_a_known_issue_only(client: httpx.AsyncCli
     stale = await client.put(url, json={"chains_per_hour": 6}, headers={"If-Match": '"7"'})
     read = await client.get(url)
     listed = await client.get("/api/alert-thresholds")
-    deleted = await client.delete(url)
+    unseen = [await client.put(url, json={"chains_per_hour": 6}), await client.delete(url)]
+    deleted = await client.delete(url, headers=ANYHOW)
 
+    assert [answer.status_code for answer in unseen] == [428, 428]
     assert (unknown.status_code, nothing.status_code, stale.status_code) == (404, 400, 412)
     assert made.json() == read.json() == listed.json()[0]
     assert (made.json()["chains_per_hour"], made.headers["etag"]) == (5, '"1"')

@@ -65,6 +65,10 @@ def kinds_told(events: list[Event], *, all_kinds: bool = False, told: Told | Non
         ({"environments": ("production",)}, {}, True),
         ({"services": ("payment",)}, {"services": ("order",), "root_service": "payment"}, True),
         ({"services": ("payment",)}, {"services": ("order",)}, False),
+        ({"services": ("payment",)}, {"services": ("order",), "services_total": 1}, False),
+        ({"services": ("payment",)}, {"services": ("order",), "services_total": 2}, True),
+        ({"environments": ("a",)}, {"environments": ("b",), "environments_total": 1}, False),
+        ({"environments": ("a",)}, {"environments": ("b",), "environments_total": 9}, True),
         ({"known": KnownScope.KNOWN}, {"known": True}, True),
         ({"known": KnownScope.KNOWN}, {"known": False}, False),
         ({"known": KnownScope.UNKNOWN}, {"known": False}, True),
@@ -89,6 +93,20 @@ def test_the_end_is_told_to_those_who_were_told_of_the_beginning() -> None:
     assert kinds_told([event(EventKind.RESOLVED)]) == ""
     assert kinds_told([event(EventKind.RESOLVED)], told=Told(is_told=True)) == "resolved"
     assert kinds_told([event(), event(EventKind.RESOLVED)]) == "opened resolved"
+
+
+def test_the_end_of_the_whole_is_told_to_those_who_were_told_of_a_part() -> None:
+    part, middle = UUID(int=8), UUID(int=9)
+    merges = [
+        event(EventKind.MERGED, part, into=middle),
+        event(EventKind.MERGED, middle, into=INCIDENT),
+    ]
+
+    told = kinds_told([event(incident_id=part), *merges, event(EventKind.RESOLVED)])
+
+    assert told == "opened resolved"
+    assert kinds_told([*merges, event(EventKind.RESOLVED)]) == ""
+    assert kinds_told([event(incident_id=part), *merges, event()]) == "opened opened"
 
 
 def test_a_thousand_events_of_one_kind_are_one_message() -> None:

@@ -7,9 +7,17 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from app.alerts.deliver import Sender
-from app.alerts.watch_queries import check_thresholds, note_canary_loss, prune, read_standing
+from app.alerts.watch_queries import (
+    DAYS_KEPT,
+    PRUNE,
+    check_thresholds,
+    note_canary_loss,
+    prune,
+    read_standing,
+)
 from app.alerts.worker import Alerts
 from app.database import Database
 from app.settings import Settings
@@ -163,6 +171,15 @@ async def test_old_messages_are_forgotten_but_not_while_their_incident_is_open(
         await prune(session)
 
     assert [row["kind"] for row in await deliveries(connection)] == ["opened", "gap"]
+
+
+async def test_what_is_old_is_found_by_an_index(database: Database) -> None:
+    async with database.session() as session:
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
+        explain = text(f"EXPLAIN {PRUNE}").bindparams(days=DAYS_KEPT)
+        plan = "\n".join((await session.execute(explain)).scalars())
+
+    assert "Index Scan using ix_alert_deliveries_ended" in plan
 
 
 async def test_the_oldest_that_waits_is_told_in_seconds(

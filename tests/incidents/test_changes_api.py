@@ -122,6 +122,16 @@ async def test_if_match_is_read_as_rfc_9110_says(
     assert answer.status_code == status, answer.text
 
 
+async def test_if_match_may_come_in_several_lines(incident: Incident) -> None:
+    answer = await incident.client.post(
+        f"{incident.path}/acknowledge",
+        json={"done_by": "ana"},
+        headers=[("If-Match", '"7"'), ("If-Match", '"1"')],
+    )
+
+    assert answer.status_code == 200, answer.text
+
+
 async def test_a_note_needs_no_if_match_and_makes_nobody_read_again(incident: Incident) -> None:
     tag = await incident.tag()
 

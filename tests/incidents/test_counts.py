@@ -5,7 +5,14 @@ import asyncpg
 import pytest
 
 from app.database import Database
-from app.incidents.count_queries import CountDifference, count_differences, recount
+from app.incidents.contribution import Delta
+from app.incidents.count_queries import (
+    CountDifference,
+    count_differences,
+    forget_untold,
+    recount,
+)
+from app.incidents.queries import extend_incidents
 from tests.incidents.seeded import START, add_chain, add_counted, add_incident
 
 pytestmark = pytest.mark.anyio
@@ -109,3 +116,44 @@ async def test_counting_anew_keeps_why_a_rule_held(
 
     finding: Any = await connection.fetchrow("SELECT chains, evidence FROM incident_findings")
     assert tuple(finding) == (2, '[{"clause": "c"}]')
+
+
+async def test_a_set_that_is_full_keeps_who_came_first_and_is_no_difference(
+    connection: asyncpg.Connection, database: Database
+) -> None:
+    one = await add_counted(connection, database, "v1:a", services=names("m", 999))
+    await add_chain(connection, one, "v1:a", services=names("a", 5))
+    async with database.session() as session:
+        delta = Delta(chains=1, records=3)
+        await extend_incidents(session, {one: delta}, {one: {"services": names("a", 5)}})
+
+    kept = await connection.fetchval("SELECT services FROM incidents")
+
+    assert kept == ["a-0000", *names("m", 999)]
+    assert not {"services"} & {name for each in await differences(database) for name in each.stored}
+
+
+async def test_what_had_no_place_gets_it_when_others_go(
+    connection: asyncpg.Connection, database: Database
+) -> None:
+    one = await add_incident(connection, "v1:a")
+    chain = await add_chain(connection, one, "v1:a", services=names("a", 900))
+    await add_chain(connection, one, "v1:a", services=names("b", 900))
+    async with database.session() as session:
+        await recount(session, [one])
+    full = await connection.fetchval("SELECT services FROM incidents")
+    await connection.execute("DELETE FROM incident_chains WHERE correlation_id = $1", chain)
+
+    lost = {
+        "incident_id": str(one), "services": names("a", 900), "root_services": [],
+        "environments": [], "releases": [],
+    }  # fmt: skip
+    async with database.session() as session:
+        await forget_untold(session, [lost])
+
+    assert len(full) == 1000
+    assert await connection.fetchval("SELECT services FROM incidents") == names("b", 900)
+
+
+def names(prefix: str, number: int) -> list[str]:
+    return [f"{prefix}-{n:04}" for n in range(number)]

@@ -102,3 +102,23 @@ async def test_a_silence_ends_with_the_chain_that_makes_it_too_many(
     assert (muted["status"], muted["muted_until_chains"]) == ("muted", 3)
     assert (loud["status"], loud["muted_until_chains"]) == ("open", None)
     assert loud["history"][0]["kind"] == "worsened"
+
+
+async def test_what_an_event_says_stays_short_however_many_services_a_chain_has(
+    client: httpx.AsyncClient,
+) -> None:
+    error = {"type": "StewError", "message": "burnt"}
+    records = [
+        {"service": f"s-{n:02}", "level": "info", "message": "m", "correlation_id": "c-1"}
+        for n in range(30)
+    ]
+    failing: dict[str, Any] = {**records[0], "level": "error", "exception": error}
+    answer = await client.post("/ingest/logs", json=[failing, *records[1:]])
+    assert answer.json()["accepted"] == 30, answer.text
+
+    incident = await read(client, str((await settled(client, "c-1"))["incident_id"]))
+
+    (opened,) = incident["history"]
+    assert opened["details"]["services"] == [f"s-{n:02}" for n in range(20)]
+    assert opened["details"]["services_total"] == len(incident["services"]) == 30
+    assert opened["details"]["releases_total"] == 0

@@ -16,6 +16,7 @@ from app.incidents.lifecycle import (
     Standing,
     Transition,
     after_chains,
+    after_time,
 )
 from app.incidents.tables import EventKind, IncidentStatus, incidents
 
@@ -294,3 +295,23 @@ def test_a_merged_incident_says_which_one_to_change() -> None:
 def test_a_silence_without_an_end_to_come_is_refused(terms: dict[str, Any]) -> None:
     with pytest.raises(InvalidSilence):
         lifecycle.mute(Standing(status=IncidentStatus.OPEN, chains=1), now=NOW, **terms)
+
+
+@given(standings(), moments)
+def test_time_alone_ends_a_silence_until_a_moment_and_nothing_else(
+    standing: Standing, now: datetime
+) -> None:
+    transition = after_time(standing, now=now)
+
+    if (
+        standing.status is IncidentStatus.MUTED
+        and standing.muted_until
+        and standing.muted_until <= now
+    ):
+        assert transition is not None
+        assert transition.kind is EventKind.UNMUTED
+        loud = after(standing, transition)
+        assert (loud.status, loud.muted_until) == (IncidentStatus.OPEN, None)
+        assert after_time(loud, now=now) is None
+    else:
+        assert transition is None

@@ -311,3 +311,18 @@ async def plan_of(connection: asyncpg.Connection, wanted: IncidentFilter) -> str
     )
     rows = await connection.fetch(f"EXPLAIN (ANALYZE) {compiled}")
     return "\n".join(row[0] for row in rows)
+
+
+async def test_a_list_shows_twenty_names_and_how_many_there_are(
+    client: httpx.AsyncClient, connection: asyncpg.Connection, database: Database
+) -> None:
+    names = [f"s-{n:02}" for n in range(30)]
+    one = await add_counted(connection, database, "v1:a", services=names, releases=names[:2])
+
+    (listed,) = (await client.get("/api/incidents?service=s-29")).json()["incidents"]
+    whole = (await client.get(f"/api/incidents/{one}")).json()
+
+    assert (listed["services"], whole["services"]) == (names[:20], names)
+    for view in (listed, whole):
+        assert (view["services_total"], view["releases_total"]) == (30, 2)
+        assert (view["releases"], view["root_services_total"]) == (names[:2], 1)
