@@ -49,9 +49,8 @@ _COMPLAINT: Final = re.compile(
     r"|\b(?P<said>[A-Za-z][\w.-]*) failed with (?:status |http )*5\d\d)\b"
 )
 _CALLING: Final = re.compile(
-    r"(?i)\b(?:calling|to call|call to|calls|request to|requesting|sending to|asking|"
-    r"(?:GET|POST|PUT|PATCH|DELETE)) "
-    r"(?:https?://)?['\"`]?(?P<callee>[A-Za-z][\w-]*)"
+    r"(?i)\b(?:(?:calling|to call|call to|calls|request to|requesting|sending to|asking) "
+    r"(?:https?://)?|(?:GET|POST|PUT|PATCH|DELETE) https?://)['\"`]?(?P<callee>[A-Za-z][\w-]*)"
 )
 _CALLED: Final = re.compile(
     r"(?i)\b(?:received|request|called|call|incoming|handling)\b.{0,40}?\b(?:from|by|for) "

@@ -46,15 +46,16 @@ def _fate(node: Node) -> Fate:
         if link.signature_id is not None:
             return Fate.FAILED
         if is_own_end(node, link):
-            if is_good(link) and not (failing and _is_refusal(link)):
+            if is_good(link) and not (failing and _says_little(link)):
                 return Fate.WELL
             return Fate.FAILED if failing else Fate.BAD
     return Fate.OPEN
 
 
-def _is_refusal(link: Link) -> bool:
-    """A 4xx is a good answer to a bad request, but not beside an error of one's own."""
-    return (status_of(link) or 0) >= HTTPStatus.BAD_REQUEST
+def _says_little(link: Link) -> bool:
+    """Beside an error of one's own a bare `done` is no good end, nor is a 4xx."""
+    status = status_of(link)
+    return status is None or status >= HTTPStatus.BAD_REQUEST
 
 
 def is_own_end(node: Node, link: Link) -> bool:

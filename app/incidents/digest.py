@@ -128,6 +128,8 @@ async def digest_now(database: Database, matcher: Matcher, settings: Settings, n
 async def settle(database: Database, matcher: Matcher, settings: Settings, name: str) -> None:
     """Digest a chain because somebody asks for it; one that cannot be stays as it is."""
     try:
+        async with database.session() as session:
+            await fold_sequences(session)
         await digest_now(database, matcher, settings, name)
     except DatabaseUnavailable:
         raise
@@ -145,7 +147,9 @@ async def follow_senders(database: Database, *, grace_seconds: float = GAP_GRACE
     async with database.session() as session:
         gaps = await untold_gaps(session, grace_seconds=grace_seconds)
         for gap in gaps:
-            await save_event(session, EventKind.GAP, None, details=msgspec.to_builtins(gap))
+            title = f"{gap.records:,} records of {gap.service} never arrived"
+            details = {**msgspec.to_builtins(gap), "title": title}
+            await save_event(session, EventKind.GAP, None, details=details)
     for gap in gaps:
         metrics.RECORDS_MISSING.inc(gap.records)
         log.warning("records_missing", service=gap.service, records=gap.records)

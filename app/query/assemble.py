@@ -63,7 +63,7 @@ def assemble_chain(
         services=chain.services,
         failing=bool(errors),
         root=roots[0].error if roots else None,
-        match=roots[0].match if roots else None,
+        match=roots[0].match if roots else _match_of(found, known),
         settled=incident_id is not None or not (errors or found),
         incident_id=incident_id,
         roots=roots,
@@ -122,6 +122,11 @@ def _finding(found: Found, known: Known) -> FindingView:
         record_id=found.link.record_id,
         incident_id=known.incidents.get(found.signature_id),
     )
+
+
+def _match_of(found: Sequence[Found], known: Known) -> MatchView | None:
+    """What explains a chain in which nothing is an error."""
+    return next((m for one in found if (m := known.matches.get(one.signature_id))), None)
 
 
 def _call(call: Call, ordered: Sequence[RecordView]) -> CallView:

@@ -106,7 +106,7 @@ def _why_empty(homes: dict[str, UUID]) -> NotFound:
 async def _known(
     session: AsyncSession, matcher: Matcher, records: list[RecordView], homes: dict[str, UUID]
 ) -> Known:
-    names = {record.signature_id for record in records if record.signature_id}
+    names = {record.signature_id for record in records if record.signature_id} | homes.keys()
     if not names:
         return Known(signatures={}, matches={}, incidents=homes)
     return Known(

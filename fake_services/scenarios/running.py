@@ -30,7 +30,8 @@ async def perform(scenario: Scenario, url: str, *, database_url: str = "") -> Ou
 
 def _shortcoming(scenario: Scenario, stage: Stage) -> str:
     if stage.lost:
-        return f"{stage.lost} log records were not taken by ProdSentinel"
+        where = stage.prodsentinel_url
+        return f"{stage.lost} log records were not taken at {where}; --url names another place"
     if not stage.chains:
         return "it began no chain"
     told = stage.errors_of(scenario.root_service)

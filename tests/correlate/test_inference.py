@@ -85,3 +85,27 @@ def test_a_silent_service_that_an_error_names_is_the_unknown_caller_of_what_fail
     (root,) = chain.roots
     assert (root.service, root.link.record_id.int) == ("inventory", 3)
     assert [one.link.service for one in root.symptoms] == ["shop"]
+
+
+def test_a_last_word_without_a_status_does_not_undo_an_error() -> None:
+    chain = correlate([
+        record(1, "payment", "begin", **P),
+        record(2, "inventory", "begin", **I),
+        error(3, "inventory", "pricing failed", exception_type="ZeroDivisionError", **I),
+        record(4, "inventory", "done", **I),
+        error(5, "payment", "502 from inventory", **P),
+    ])  # fmt: skip
+
+    (root,) = chain.roots
+    assert root.service == "inventory"
+    assert [one.link.service for one in root.symptoms] == ["payment"]
+
+
+def test_the_path_of_a_request_is_no_service() -> None:
+    chain = correlate([
+        record(1, "web", "GET users", **P),
+        error(2, "web", "x", exception_type="KeyError", **P),
+    ])  # fmt: skip
+
+    assert chain.gaps == ()
+    assert chain.roots[0].confidence is Confidence.CERTAIN
