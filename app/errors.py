@@ -3,6 +3,8 @@
 AppError
 ├── InvalidSetting          (settings)
 ├── DatabaseUnavailable     (database)
+├── ReadersBusy             (database)
+├── TookTooLong             (database)
 ├── NotMigrated             (service)
 ├── Unmigrated              (store)
 ├── UnreadableBody          (receive)
@@ -26,6 +28,8 @@ AppError
 ├── InvalidSearch           (query)
 ├── InvalidMoment           (query)
 ├── InvalidRange            (query)
+├── SearchTooSlow           (query)
+├── ReaderLeft              (query)
 ├── NotAMatch               (catalogue)
 ├── ServiceUnreachable      (canary)
 ├── InvalidTarget           (alerts)
@@ -34,6 +38,7 @@ AppError
 └── NotFound
     ├── UnknownChain        (query)
     ├── RecordsGone         (query)
+    ├── UnknownRecord       (query)
     ├── UnknownIncident     (incidents)
     ├── UnknownKnownIssue   (query)
     ├── UnknownTarget       (alerts)

@@ -30,6 +30,7 @@ from app.normalise.record import LogRecord
 from app.problems import problem_details
 from app.query.chain_handlers import router as chain_router
 from app.query.handlers import router as query_router
+from app.query.log_handlers import router as logs_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
 from app.receive.handlers import health_router, ingest_logs
@@ -140,6 +141,7 @@ def _measured_router() -> Router:
             incidents_router,
             alerts_router,
             query_router,
+            logs_router,
             PrometheusController,
         ],
         middleware=[CorrelationMiddleware(), measure.middleware],
