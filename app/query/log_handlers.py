@@ -72,10 +72,10 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What to export, newest first."""
 
     q: Annotated[str, msgspec.Meta(examples=["service:payment level:>=error"])] = ""
-    since: Annotated[str | None, msgspec.Meta(max_length=100, examples=["-1d"])] = msgspec.field(
+    since: Annotated[str, msgspec.Meta(max_length=100, examples=["-1d"])] | None = msgspec.field(
         name="from", default=None
     )
-    until: Annotated[str | None, msgspec.Meta(max_length=100, examples=["now"])] = msgspec.field(
+    until: Annotated[str, msgspec.Meta(max_length=100, examples=["now"])] | None = msgspec.field(
         name="to", default=None
     )
     form: Annotated[Form, msgspec.Meta(examples=["ndjson"])] = msgspec.field(

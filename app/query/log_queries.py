@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Integer,
     Select,
@@ -103,7 +104,10 @@ def counts_of(
     search: Search, span: Span, *, start: datetime, seconds: int, split: Split | None
 ) -> Select[Any]:
     """Bucket, counted from `start`; value; how many. Rare values share one row, without theirs."""
-    bucket = cast(func.floor(func.extract("epoch", _r.occurred_at - start) / seconds), Integer)
+    bucket = cast(
+        func.floor(func.extract("epoch", _r.occurred_at - start) / literal(seconds, BigInteger)),
+        Integer,
+    )
     value, condition = _split(split)
     counted = (
         select(bucket.label("bucket"), value.label("value"), func.count().label("records"))

@@ -14,7 +14,7 @@ LEAST_WIDTH: Final = timedelta(seconds=1)
 _CHEAP_SECONDS: Final = 0.05
 _FAIR_SECONDS: Final = 0.25
 _DEAR_SECONDS: Final = 1.0
-_FAILED: Final = 1 / 8
+_FAILED: Final = 1 / 16
 _MOST_DAYS: Final = 4_000_000
 
 

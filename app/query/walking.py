@@ -14,7 +14,7 @@ from app.database import Database, TookTooLong
 from app.errors import AppError
 from app.query.slices import FIRST_WIDTH, Span, cut_newest, narrower, next_width
 
-_SHARE: Final = 0.4
+_SHARE: Final = 0.25
 """Of the time that is left, what one statement may take: a slice too wide leaves time for less."""
 _LEAST_SECONDS: Final = 0.05
 _Found = TypeVar("_Found")
