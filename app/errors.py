@@ -32,6 +32,8 @@ AppError
 ├── ReaderLeft              (query)
 ├── NotAMatch               (catalogue)
 ├── ServiceUnreachable      (canary)
+├── NoAnswer                (ask)
+├── Refused                 (ask)
 ├── InvalidTarget           (alerts)
 ├── VersionChanged          (alerts)
 ├── NotDead                 (alerts)

@@ -14,11 +14,11 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from app import __version__, metrics
+from app.address import own_url
 from app.alerts.addresses import Reach
 from app.alerts.deliver import Sender
 from app.alerts.handlers import router as alerts_router
 from app.alerts.worker import Alerts
-from app.canary.address import own_url
 from app.canary.findings import Plan
 from app.catalogue.handlers import router as catalogue_router
 from app.catalogue.live import LiveCatalogue
