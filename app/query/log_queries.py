@@ -1,13 +1,12 @@
 """Every statement that a search makes, by name. Read-only."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    Integer,
+    Interval,
     Select,
     Text,
     any_,
@@ -40,7 +39,7 @@ _r = log_records.c
 _KEY = tuple_(_r.occurred_at, _r.record_id, _r.correlation_id)
 _FIELDS: Final[dict[str, ColumnElement[Any]]] = {
     "service": _r.service,
-    "level": cast(_r.level, Text),
+    "level": _r.level,
     "environment": _r.environment,
     "release": _r.release,
     "instance": _r.instance,
@@ -101,14 +100,12 @@ async def newer_beside(
 
 
 def counts_of(
-    search: Search, span: Span, *, start: datetime, seconds: int, split: Split | None
+    search: Search, span: Span, *, start: datetime, width: timedelta, split: Split | None
 ) -> Select[Any]:
-    """Bucket, counted from `start`; value; how many. Rare values share one row, without theirs."""
-    bucket = cast(
-        func.floor(func.extract("epoch", _r.occurred_at - start) / literal(seconds, BigInteger)),
-        Integer,
-    )
+    """Edge of a bucket, value, how many, and whether the value is told: rare ones are not."""
+    bucket = func.date_bin(literal(width, Interval), _r.occurred_at, start)
     value, condition = _split(split)
+    # Texts are made of groups, not of rows: a level's name costs more than counting it.
     counted = (
         select(bucket.label("bucket"), value.label("value"), func.count().label("records"))
         .select_from(log_records)
@@ -117,20 +114,23 @@ def counts_of(
         .cte("counted")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
+    text = func.coalesce(cast(counted.c.value, Text), "")
     if split is None:
-        return select(counted.c.bucket, counted.c.value, counted.c.records, literal(True))
+        return select(counted.c.bucket, text, counted.c.records, literal(True))
     frequent = (
-        select(counted.c.value)
-        .group_by(counted.c.value)
-        .order_by(func.sum(counted.c.records).desc(), counted.c.value)
+        select(text.label("value"))
+        .group_by(text)
+        .order_by(func.sum(counted.c.records).desc(), text)
         .limit(MOST_VALUES)
         .subquery()
     )
-    is_frequent = counted.c.value.in_(select(frequent.c.value))
-    said = case((is_frequent, counted.c.value))
-    return select(counted.c.bucket, said, func.sum(counted.c.records), is_frequent).group_by(
-        counted.c.bucket, said, is_frequent
-    )
+    is_frequent = text.in_(select(frequent.c.value))
+    named = select(
+        counted.c.bucket, case((is_frequent, text)).label("value"), counted.c.records
+    ).subquery()
+    return select(
+        named.c.bucket, named.c.value, func.sum(named.c.records), named.c.value.is_not(None)
+    ).group_by(named.c.bucket, named.c.value)
 
 
 def _split(split: Split | None) -> tuple[ColumnElement[Any], list[ColumnElement[bool]]]:
@@ -139,15 +139,14 @@ def _split(split: Split | None) -> tuple[ColumnElement[Any], list[ColumnElement[
         return cast(null(), Text), []
     if split == "known":
         return case((_IS_KNOWN, "known"), else_="unknown"), [_IS_ERROR]
-    return func.coalesce(_FIELDS[split], ""), []
+    return _FIELDS[split], []
 
 
 async def counts(
     session: AsyncSession, statement: Select[Any]
-) -> list[tuple[int, str | None, int, bool]]:
-    """Bucket, value, records, and whether the value is told."""
+) -> list[tuple[datetime, str | None, int, bool]]:
     rows = await session.execute(statement)
-    return [(int(row[0]), row[1], int(row[2]), bool(row[3])) for row in rows]
+    return [(row[0], row[1], int(row[2]), bool(row[3])) for row in rows]
 
 
 def facets_of(search: Search, span: Span, *, attributes: Sequence[str]) -> Select[Any]:
@@ -168,7 +167,9 @@ def facets_of(search: Search, span: Span, *, attributes: Sequence[str]) -> Selec
     bits = {everything - 2 ** (len(columns) - 1 - n): n for n in range(len(columns))}
     field = case(bits, value=counted.c.which, else_=-1)
     value = case(
-        {bit: counted.c[f"f{n}"] for bit, n in bits.items()}, value=counted.c.which, else_=None
+        {bit: cast(counted.c[f"f{n}"], Text) for bit, n in bits.items()},
+        value=counted.c.which,
+        else_=None,
     )
     rank = func.row_number().over(partition_by=counted.c.which, order_by=counted.c.records.desc())
     ranked = select(

@@ -109,12 +109,12 @@ async def histogram(
     """Counts by time and, when asked for, by the most frequent values of a field."""
     width = bucket_width(asked.span, most=most)
     start = start_of(asked.span.since, width)
-    counted: dict[int, Counter[str | None]] = defaultdict(Counter)
+    counted: dict[datetime, Counter[str | None]] = defaultdict(Counter)
 
-    async def fetch(session: AsyncSession, span: Span) -> list[tuple[int, str | None, int, bool]]:
-        statement = queries.counts_of(
-            asked.search, span, start=start, seconds=int(width.total_seconds()), split=split
-        )
+    async def fetch(
+        session: AsyncSession, span: Span
+    ) -> list[tuple[datetime, str | None, int, bool]]:
+        statement = queries.counts_of(asked.search, span, start=start, width=width, split=split)
         return await queries.counts(session, statement)
 
     reached = asked.span.until
@@ -135,8 +135,8 @@ async def histogram(
         values=values,
         total=totals.total(),
         buckets=tuple(
-            _bucket(moment, counted[n], values)
-            for n, moment in enumerate(starts_of(asked.span, width))
+            _bucket(moment, counted[moment], values)
+            for moment in starts_of(asked.span, width)
             if moment + min(width, asked.span.until - moment) > reached
         ),
     )

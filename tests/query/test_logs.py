@@ -254,7 +254,8 @@ async def test_a_histogram_counts_by_time_and_value_and_fills_what_is_empty(
     assert counted["values"] == ["INFO", "ERROR"]
     assert counted["total"] == sum(bucket["count"] for bucket in buckets.values()) == 12
     assert buckets["2026-11-20T09:00:00Z"] == {
-        "start": "2026-11-20T09:00:00Z", "count": 11, "values": {"INFO": 10, "ERROR": 1}, "others": 0,
+        "start": "2026-11-20T09:00:00Z", "count": 11, "others": 0,
+        "values": {"INFO": 10, "ERROR": 1},
     }  # fmt: skip
     assert buckets["2026-11-18T12:00:00Z"]["values"] == {"INFO": 0, "ERROR": 1}
     assert buckets["2026-11-19T12:00:00Z"]["count"] == 0
@@ -395,7 +396,8 @@ async def test_an_export_as_csv_reads_back(
 
 @pytest.mark.parametrize(
     "body",
-    [{"q": "a OR"}, {"q": "x" * 100_000}, {"from": "now", "to": "-1h"}, {"format": "xml"}, {"limit": 10**10}, {"query": "a"}, [], None],
+    [{"q": "a OR"}, {"q": "x" * 100_000}, {"from": "now", "to": "-1h"}, {"format": "xml"},
+     {"limit": 10**10}, {"query": "a"}, [], None],
 )  # fmt: skip
 async def test_a_wrong_export_is_refused_before_it_begins(
     client: httpx.AsyncClient, body: Any
@@ -489,7 +491,7 @@ RUNNING = """
 
 async def wait_for(connection: asyncpg.Connection, count: int) -> None:
     async with asyncio.timeout(20):
-        while await connection.fetchval(RUNNING) != count:
+        while await connection.fetchval(RUNNING) != count:  # noqa: ASYNC110 - another process's
             await asyncio.sleep(0.02)
 
 
@@ -501,7 +503,8 @@ async def test_a_search_ends_in_the_database_when_its_client_leaves(
     leaves = asyncio.Event()
     scope = {
         "type": "http", "method": "GET", "path": "/api/logs", "raw_path": b"/api/logs",
-        "query_string": b"q=message&from=2026-11-20&to=2026-11-21", "headers": [], "http_version": "1.1",
+        "query_string": b"q=message&from=2026-11-20&to=2026-11-21", "headers": [],
+        "http_version": "1.1",
         "scheme": "http", "server": ("test", 80), "client": ("test", 1), "root_path": "",
         "asgi": {"version": "3.0"}, "state": {}, "extensions": {},
     }  # fmt: skip

@@ -39,8 +39,13 @@ from app.query.slices import Span
 from tests.query.shelves import CLOSED, HOT, NOW, close_shelves, make_shelves, put, row
 
 pytestmark = pytest.mark.anyio
-WORDS = ["payment", "Order", "o-17", "o-18", "declined", "timeout", "/api/orders", "card", "17", "été", "a.b.c"]  # fmt: skip
-VALUES: list[Any] = ["o-17", "o-18", 17, 17.5, True, False, None, "17", "true", {"status": 500}, {"status": "500"}]  # fmt: skip
+WORDS = [
+    "payment", "Order", "o-17", "o-18", "declined", "timeout", "/api/orders", "card", "17", "été",
+    "a.b.c",
+]  # fmt: skip
+VALUES: list[Any] = [
+    "o-17", "o-18", 17, 17.5, True, False, None, "17", "true", {"status": 500}, {"status": "500"},
+]  # fmt: skip
 NAMES = ["order_id", "http", "http.status", "n"]
 LEVELS = list(Severity)
 
@@ -154,27 +159,47 @@ def holds(record: dict[str, Any], search: Search) -> bool:  # noqa: C901, PLR091
 
 
 _phrases = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
-_fields = st.one_of(
-    st.builds(Field, column=st.just(Column.SERVICE), value=st.sampled_from(["payment", "gate"]), is_prefix=st.booleans()),
-    st.builds(Field, column=st.just(Column.RELEASE), value=st.sampled_from(["1.2", "1.20", "%"]), is_prefix=st.booleans()),
-    st.builds(Field, column=st.just(Column.CORRELATION), value=st.sampled_from(["c-3", "c-", "C-3"]), is_prefix=st.booleans()),
-    st.builds(Field, column=st.just(Column.SIGNATURE), value=st.just("v1:a")),
-)  # fmt: skip
+
+
+def _fields(column: Column, *values: str) -> st.SearchStrategy[Search]:
+    return st.builds(
+        Field, column=st.just(column), value=st.sampled_from(values), is_prefix=st.booleans()
+    )
+
+
+_names = st.sampled_from([*NAMES, "http.status.x"])
+_presences = [Presence.EXCEPTION, Presence.SIGNATURE, Presence.RELEASE, Presence.ENVIRONMENT]
+_beginnings = st.sampled_from(["pay", "o-1", "card dec", "ET", "/api/or"])
 _terms: st.SearchStrategy[Search] = st.one_of(
     st.builds(Words, text=_phrases),
-    st.builds(Words, text=st.sampled_from(["pay", "o-1", "card dec", "ET", "/api/or"]), is_prefix=st.just(True)),
-    _fields,
+    st.builds(Words, text=_beginnings, is_prefix=st.just(True)),
+    _fields(Column.SERVICE, "payment", "gate"),
+    _fields(Column.RELEASE, "1.2", "1.20", "%"),
+    _fields(Column.CORRELATION, "c-3", "c-", "C-3"),
+    _fields(Column.SIGNATURE, "v1:a", "v1:"),
     st.builds(Level, severity=st.sampled_from(LEVELS), comparison=st.sampled_from(Comparison)),
     st.builds(Issue, known_issue_id=st.just("raw-sql-text")),
-    st.builds(Attribute, name=st.sampled_from([*NAMES, "http.status.x"]),
-              value=st.sampled_from(["o-17", "17", "17.5", "true", "null", "500"])),
-    st.builds(Attribute, name=st.sampled_from(NAMES), value=st.sampled_from(["o-", "1", "tr"]), is_prefix=st.just(True)),
-    st.builds(Attribute, name=st.sampled_from(NAMES), value=st.sampled_from(["17", "17.2", "-1"]),
-              comparison=st.sampled_from(Comparison)),
-    st.builds(HasAttribute, name=st.sampled_from(NAMES)),
-    st.builds(Has, what=st.sampled_from([Presence.EXCEPTION, Presence.SIGNATURE, Presence.RELEASE, Presence.ENVIRONMENT])),
-    st.builds(Pattern, pattern=st.sampled_from(["o-1[78]", "(?i)ORDER", r"^card", r"\b17\b", "(?s)é.+d$"])),
-)  # fmt: skip
+    st.builds(
+        Attribute,
+        name=_names,
+        value=st.sampled_from(["o-17", "17", "17.5", "true", "null", "500"]),
+    ),
+    st.builds(
+        Attribute, name=_names, value=st.sampled_from(["o-", "1", "tr"]), is_prefix=st.just(True)
+    ),
+    st.builds(
+        Attribute,
+        name=_names,
+        value=st.sampled_from(["17", "17.2", "-1"]),
+        comparison=st.sampled_from(Comparison),
+    ),
+    st.builds(HasAttribute, name=_names),
+    st.builds(Has, what=st.sampled_from(_presences)),
+    st.builds(
+        Pattern,
+        pattern=st.sampled_from(["o-1[78]", "(?i)ORDER", r"^card", r"\b17\b", "(?s)é.+d$"]),
+    ),
+)
 
 
 def _joined(inner: st.SearchStrategy[Search]) -> st.SearchStrategy[Search]:
@@ -225,7 +250,8 @@ async def test_the_index_finds_what_a_scan_finds(
 ) -> None:
     """Whichever way the planner takes."""
     await connection.execute(
-        f"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {way} = off', current_database()); END $$"
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "
+        f"{way} = off', current_database()); END $$"
     )
     for text in (
         "o-17",

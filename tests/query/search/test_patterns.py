@@ -1,5 +1,7 @@
 """Patterns mean in PostgreSQL what they mean in RE2."""
 
+import re
+
 import asyncpg
 import pytest
 import re2
@@ -45,9 +47,10 @@ async def test_both_engines_find_the_same(connection: asyncpg.Connection) -> Non
 
 
 _pieces = st.sampled_from(
-    ["a", "b", "0", "é", "/", " ", ".", "(", ")", "(?:", "|", "*", "+", "?", "{2}", "{1,3}", "^", "$",
-     r"\d", r"\w", r"\s", r"\S", r"\b", r"\B", r"\n", r"\.", r"\\", "[", "]", "[^", "-", "[a-b]", "[^b\\d]",
-     r"[\s-]", "\\", "{", "}", ",", "(?i)", "(?i:", "(?P<n>", "#", '"', "'", "\n", "_", "&", "~", "@"]
+    ["a", "b", "0", "é", "/", " ", ".", "(", ")", "(?:", "|", "*", "+", "?", "{2}", "{1,3}", "^",
+     "$", r"\d", r"\w", r"\s", r"\S", r"\b", r"\B", r"\n", r"\.", r"\\", "[", "]", "[^", "-",
+     "[a-b]", "[^b\\d]", r"[\s-]", "\\", "{", "}", ",", "(?i)", "(?i:", "(?P<n>", "#", '"', "'", "\n", "_",
+     "&", "~", "@"]
 )  # fmt: skip
 
 
@@ -87,10 +90,8 @@ async def test_any_pattern_is_refused_or_means_the_same(
     ],
 )
 def test_what_the_two_read_differently_is_refused(pattern: str, said: str) -> None:
-    with pytest.raises(ValueError, match=".") as raised:
+    with pytest.raises(ValueError, match=re.escape(said)):
         to_postgresql(pattern)
-
-    assert said in str(raised.value)
 
 
 # Each of these makes an engine that backtracks run for longer than the world has been.
