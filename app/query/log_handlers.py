@@ -1,6 +1,7 @@
 """What engineers search: records, counts over time, values, surroundings, exports."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -199,9 +200,12 @@ async def export_logs(
     write = writer_of(data.form)
 
     async def content() -> AsyncIterator[bytes]:
-        yield write(first)
-        async for page in pages:
-            yield write(page)
+        async with aclosing(pages):
+            if begun := write(first):
+                yield begun
+            async for page in pages:
+                if page:
+                    yield write(page)
 
     return Stream(
         content(),

@@ -469,6 +469,25 @@ async def test_a_search_that_runs_out_of_time_tells_how_far_it_came_and_goes_on(
     assert second["records"]
 
 
+async def test_a_histogram_that_runs_out_of_time_shows_what_it_counted(slow: Settings) -> None:
+    newest = HOT + timedelta(seconds=2_000)
+    params: dict[str, Any] = {
+        "q": "message",
+        "from": "2026-11-20",
+        "to": newest.isoformat(),
+        "buckets": 500,
+    }
+
+    async with running(create_app(slow)) as client:
+        counted = (await client.get("/api/logs/histogram", params=params)).json()
+
+    stopped = datetime.fromisoformat(counted["stopped_at"])
+    starts = [datetime.fromisoformat(bucket["start"]) for bucket in counted["buckets"]]
+    assert HOT < stopped < newest
+    assert starts[0] + timedelta(seconds=counted["bucket_seconds"]) > stopped
+    assert 0 < counted["total"] < 1_000
+
+
 async def test_a_search_that_comes_nowhere_says_how_to_narrow_it(
     slow: Settings, connection: asyncpg.Connection
 ) -> None:
@@ -521,13 +540,16 @@ async def test_a_search_ends_in_the_database_when_its_client_leaves(
     async def send(_: Any) -> None:
         return
 
-    async with running(app):
+    async with running(app) as client:
         searching = asyncio.ensure_future(app(scope, receive, send))  # type: ignore[arg-type]
         await wait_for(connection, 1)
         leaves.set()
-
         await wait_for(connection, 0)
         await searching
+        next_one = await client.get("/api/logs", params={"q": "service:payment", **ALL})
+
+    assert next_one.status_code == 200
+    assert len(next_one.json()["records"]) == 100
 
 
 async def test_searches_that_hold_all_their_connections_hold_up_no_record(
