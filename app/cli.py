@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from app import __version__
+from app.ask.command import logs
 from app.canary.command import canary
 from app.catalogue.command import catalogue, match
 from app.catalogue.stored_command import import_documents, list_entries
@@ -53,6 +54,7 @@ main.add_command(match)
 main.add_command(maintain_now)
 main.add_command(catalogue)
 main.add_command(canary)
+main.add_command(logs)
 catalogue.add_command(import_documents)
 catalogue.add_command(list_entries)
 

@@ -14,11 +14,11 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
 from app import __version__, metrics
+from app.address import own_url
 from app.alerts.addresses import Reach
 from app.alerts.deliver import Sender
 from app.alerts.handlers import router as alerts_router
 from app.alerts.worker import Alerts
-from app.canary.address import own_url
 from app.canary.findings import Plan
 from app.catalogue.handlers import router as catalogue_router
 from app.catalogue.live import LiveCatalogue
@@ -30,6 +30,7 @@ from app.normalise.record import LogRecord
 from app.problems import problem_details
 from app.query.chain_handlers import router as chain_router
 from app.query.handlers import router as query_router
+from app.query.log_handlers import router as logs_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
 from app.receive.handlers import health_router, ingest_logs
@@ -140,6 +141,7 @@ def _measured_router() -> Router:
             incidents_router,
             alerts_router,
             query_router,
+            logs_router,
             PrometheusController,
         ],
         middleware=[CorrelationMiddleware(), measure.middleware],

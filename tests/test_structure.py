@@ -13,9 +13,9 @@ ROOMS = (
     "receive", "normalise", "signatures", "store", "catalogue", "correlate", "incidents", "alerts",
     "query",
 )  # fmt: skip
-CLIENTS = ("canary",)
+CLIENTS = ("ask", "canary")
 """Rooms that know the service by its HTTP address alone."""
-GROUND = {"database", "errors", "metrics", "preconditions", "settings", "shapes"}
+GROUND = {"address", "database", "errors", "metrics", "preconditions", "settings", "shapes"}
 """What stands below the rooms; it imports none of them."""
 
 OPENS_NOTHING = """

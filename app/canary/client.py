@@ -6,7 +6,7 @@ from typing import Final, Self
 import httpx
 import msgspec
 
-from app.canary.address import without_password
+from app.address import without_password
 from app.canary.chains import Parcel
 from app.canary.verdict import Answer, Row
 from app.errors import AppError

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.canary.address import own_url, without_password
+from app.address import own_url, without_password
 from app.canary.findings import Finding, Plan
 from app.canary.tally import Tally
 from app.canary.verdict import FAULTS, Outcome

@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.canary.address import own_url
+from app.address import own_url
 from app.canary.chains import Parcel, known_chain
 from app.receive.correlation import safe_token
 

@@ -1,0 +1,1 @@
+"""Asking a running service from a terminal, by its HTTP address alone."""

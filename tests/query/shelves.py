@@ -1,0 +1,59 @@
+"""Log records on closed partitions with text indexes and on a hot one, for tests of the search."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from app.store.partitions import PATIENT, make_days, partition_name
+from app.store.queries import PLAIN_COLUMNS
+from app.store.text_index import build_indexes
+
+NOW: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
+CLOSED: Final = NOW - timedelta(days=2)
+HOT: Final = NOW - timedelta(hours=3)
+
+
+async def make_shelves(connection: asyncpg.Connection) -> None:
+    """Partitions of NOW's day and the three before it."""
+    days = [(NOW - timedelta(days=n)).date() for n in range(4)]
+    await make_days(connection, days, PATIENT)
+
+
+async def close_shelves(connection: asyncpg.Connection) -> None:
+    """Text indexes for all days but the newest."""
+    for n in (1, 2, 3):
+        _, failed = await build_indexes(
+            connection, partition_name((NOW - timedelta(days=n)).date())
+        )
+        assert not failed
+    await connection.execute("ANALYZE log_records")
+
+
+def row(number: int, moment: datetime, **fields: Any) -> dict[str, Any]:
+    return {
+        "correlation_id": f"c-{number % 7}",
+        "occurred_at": moment,
+        "record_id": UUID(int=number),
+        "received_at": moment,
+        "service": "payment",
+        "level": "INFO",
+        "message": f"message {number}",
+        "attributes": {},
+        **fields,
+    }
+
+
+async def put(connection: asyncpg.Connection, *rows: dict[str, Any]) -> None:
+    lines = [
+        tuple(
+            json.dumps(one[name])
+            if name in {"attributes", "exception"} and name in one
+            else one.get(name)
+            for name in PLAIN_COLUMNS
+        )
+        for one in rows
+    ]
+    await connection.copy_records_to_table("log_records", records=lines, columns=PLAIN_COLUMNS)

@@ -1,0 +1,112 @@
+"""How PostgreSQL goes about a search, on partitions with text indexes and without."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import Select, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ClauseElement, Executable
+
+from app.database import Database
+from app.query.log_queries import newest_of
+from app.query.search import parse_search
+from app.query.slices import Span
+from tests.query.shelves import CLOSED, NOW, close_shelves, make_shelves
+
+pytestmark = pytest.mark.anyio
+CLOSED_DAY, HOT_DAY = "log_records_20261118", "log_records_20261120"
+
+
+class Explained(Executable, ClauseElement):
+    """The plan of a statement, with its parameters bound as they are when it runs."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
+
+
+@compiles(Explained)
+def _explain(element: Explained, compiler: Any, **options: Any) -> str:
+    return f"EXPLAIN {compiler.process(element.statement, **options)}"
+
+
+@pytest.fixture
+async def filled(connection: asyncpg.Connection, database: Database) -> Database:
+    """20,000 records of a closed day, and as many of the hot one."""
+    await make_shelves(connection)
+    await connection.execute(
+        """
+        INSERT INTO log_records (
+            correlation_id, occurred_at, record_id, received_at, service, level, message,
+            signature_id, attributes
+        )
+        SELECT 'c-' || n, moment - n * interval '1 second', gen_random_uuid(), now(), 's-' || n % 9,
+            (CASE WHEN n % 10 = 0 THEN 'ERROR' ELSE 'INFO' END)::severity,
+            'order o-' || n || ' was paid by card', CASE WHEN n % 10 = 0 THEN 'v1:' || n END,
+            jsonb_build_object('order_id', 'o-' || n)
+        FROM generate_series(1, 20000) AS n, unnest($1::timestamptz[]) AS moment
+        """,
+        [CLOSED, NOW],
+    )
+    await close_shelves(connection)
+    return database
+
+
+async def plan_of(database: Database, q: str, span: Span) -> str:
+    query = newest_of(parse_search(q), span, before=None, limit=10)
+    async with database.reading(seconds=60) as session:
+        await session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
+        rows = await session.execute(Explained(query))
+        return "\n".join(row[0] for row in rows)
+
+
+BOTH = Span(since=CLOSED.replace(hour=0), until=NOW)
+
+
+@pytest.mark.parametrize(
+    ("q", "closed", "hot"),
+    [
+        ("o-17", f"Bitmap Index Scan on {CLOSED_DAY}_words", f"Seq Scan on {HOT_DAY}"),
+        ('"paid by zebra"', f"Bitmap Index Scan on {CLOSED_DAY}_words", f"Seq Scan on {HOT_DAY}"),
+        ("zebr*", f"Bitmap Index Scan on {CLOSED_DAY}_words", f"Seq Scan on {HOT_DAY}"),
+        ("o-17 OR zebra", f"Bitmap Index Scan on {CLOSED_DAY}_words", f"Seq Scan on {HOT_DAY}"),
+        ("attr.order_id:o-17", f"Bitmap Index Scan on {CLOSED_DAY}_attributes", HOT_DAY),
+        ("attr.n:17 OR o-17", f"Bitmap Index Scan on {CLOSED_DAY}_attributes", HOT_DAY),
+        ("correlation:c-17", f"using {CLOSED_DAY}_pkey", f"using {HOT_DAY}_pkey"),
+        ("correlation:c-17*", f"on {CLOSED_DAY}_pkey", f"on {HOT_DAY}_pkey"),
+        (
+            "service:s-3 level:>=error",
+            f"Index Scan Backward using {CLOSED_DAY}_service_occurred_at_idx",
+            f"Index Scan Backward using {HOT_DAY}_service_occurred_at_idx",
+        ),
+        ("service:s-3 level:critical", f"{CLOSED_DAY}_service", f"{HOT_DAY}_service"),
+        ("signature:v1:50", f"{CLOSED_DAY}_service", f"{HOT_DAY}_service"),
+    ],
+)
+async def test_a_search_uses_the_indexes_there_are(
+    filled: Database, q: str, closed: str, hot: str
+) -> None:
+    plan = await plan_of(filled, q, BOTH)
+
+    assert closed in plan, plan
+    assert hot in plan, plan
+
+
+async def test_a_slice_of_the_hot_day_reads_its_blocks_alone(filled: Database) -> None:
+    slice_ = Span(since=NOW.replace(hour=11, minute=45), until=NOW)
+
+    plan = await plan_of(filled, "zebra", slice_)
+
+    assert f"Bitmap Index Scan on {HOT_DAY}_occurred_at_idx" in plan
+    assert CLOSED_DAY not in plan
+    # What is cheap comes first: only messages with these letters are taken apart.
+    assert plan.index("lower(message)") < plan.index("to_tsvector")
+
+
+async def test_the_errors_of_a_service_are_read_from_the_newest_on(filled: Database) -> None:
+    plan = await plan_of(filled, "service:s-3 level:>=error", BOTH)
+
+    assert "Incremental Sort" in plan
+    assert "Presorted Key: log_records.occurred_at" in plan
