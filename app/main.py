@@ -36,6 +36,7 @@ from app.receive.handlers import health_router, ingest_logs
 from app.service import HealthCheck, Upkeep, spare_the_collector
 from app.settings import Settings
 from app.store.committer import Committer
+from app.store.counting import Counting
 from app.store.ingest import Ingest
 from app.store.maintenance import Maintenance
 from app.store.outage import Outage
@@ -69,6 +70,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
         Reach(inner=settings.alert_private_targets, networks=settings.alert_allowed_networks())
     )
     alerts = Alerts(database, sender, settings)
+    counting = Counting(database, settings)
     provided = {
         "settings": settings,
         "database": database,
@@ -91,6 +93,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             asyncio.create_task(upkeep.run(), name="upkeep"),
             asyncio.create_task(maintenance.run(), name="maintenance"),
             asyncio.create_task(alerts.run(), name="alerts"),
+            asyncio.create_task(counting.run(), name="counting"),
         ]
         if settings.canary_rate:
             workers.append(asyncio.create_task(_watch(settings, alerts), name="canary"))
