@@ -23,6 +23,7 @@ AppError
 ├── ChangedMeanwhile        (incidents)
 ├── InvalidCursor           (query)
 ├── InvalidSpan             (query)
+├── OnlyFailingChains       (query)
 ├── NotAMatch               (catalogue)
 ├── ServiceUnreachable      (canary)
 ├── InvalidTarget           (alerts)

@@ -30,6 +30,8 @@ from app.normalise.record import LogRecord
 from app.problems import problem_details
 from app.query.chain_handlers import router as chain_router
 from app.query.handlers import router as query_router
+from app.query.list_handlers import router as list_router
+from app.query.overview_handlers import router as overview_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
 from app.receive.handlers import health_router, ingest_logs
@@ -143,6 +145,8 @@ def _measured_router() -> Router:
             incidents_router,
             alerts_router,
             query_router,
+            list_router,
+            overview_router,
             PrometheusController,
         ],
         middleware=[CorrelationMiddleware(), measure.middleware],

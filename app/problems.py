@@ -20,6 +20,7 @@ from app.incidents.lifecycle import ImpossibleChange, InvalidSilence
 from app.incidents.preconditions import InvalidPrecondition, PreconditionMissing, etag
 from app.query.cursors import InvalidCursor
 from app.query.hours import InvalidSpan
+from app.query.list_handlers import OnlyFailingChains
 from app.receive.admission import Overloaded, SenderOverLimit
 from app.receive.contract import PartlyAccepted
 from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody
@@ -33,6 +34,7 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     UnreadableBody: HTTPStatus.BAD_REQUEST,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidSpan: HTTPStatus.BAD_REQUEST,
+    OnlyFailingChains: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAMatch: HTTPStatus.CONFLICT,
     ImpossibleChange: HTTPStatus.CONFLICT,
