@@ -31,6 +31,8 @@ from app.problems import problem_details
 from app.query.chain_handlers import router as chain_router
 from app.query.handlers import router as query_router
 from app.query.list_handlers import router as list_router
+from app.query.live import LiveTail
+from app.query.live_handlers import router as live_router
 from app.query.overview_handlers import router as overview_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
@@ -73,12 +75,14 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
     )
     alerts = Alerts(database, sender, settings)
     counting = Counting(database, settings)
+    live_tail = LiveTail(database, settings)
     provided = {
         "settings": settings,
         "database": database,
         "catalogue": catalogue,
         "accept": accept,
         "sender": sender,
+        "live_tail": live_tail,
         "check_health": HealthCheck(database, digest, catalogue, outage),
     }
 
@@ -86,6 +90,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         metrics.DB_CONNECTIONS_USED.set_function(database.connections_used)
         metrics.BYTES_IN_FLIGHT.set_function(lambda: admission.held)
+        metrics.LIVE_LISTENERS.set_function(live_tail.listeners)
         await _prepare(upkeep)
         workers = [
             asyncio.create_task(committer.run(), name="committer"),
@@ -109,6 +114,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+            await live_tail.close()
             await database.close()
             spool.close()
 
@@ -146,6 +152,7 @@ def _measured_router() -> Router:
             alerts_router,
             query_router,
             list_router,
+            live_router,
             overview_router,
             PrometheusController,
         ],

@@ -21,6 +21,8 @@ from app.incidents.preconditions import InvalidPrecondition, PreconditionMissing
 from app.query.cursors import InvalidCursor
 from app.query.hours import InvalidSpan
 from app.query.list_handlers import OnlyFailingChains
+from app.query.live import TooManyListeners
+from app.query.search import InvalidSearch
 from app.receive.admission import Overloaded, SenderOverLimit
 from app.receive.contract import PartlyAccepted
 from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody
@@ -35,6 +37,8 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidSpan: HTTPStatus.BAD_REQUEST,
     OnlyFailingChains: HTTPStatus.BAD_REQUEST,
+    InvalidSearch: HTTPStatus.BAD_REQUEST,
+    TooManyListeners: HTTPStatus.SERVICE_UNAVAILABLE,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAMatch: HTTPStatus.CONFLICT,
     ImpossibleChange: HTTPStatus.CONFLICT,

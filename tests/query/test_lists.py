@@ -104,7 +104,7 @@ async def test_chains_are_filtered_by_what_is_asked_for(
         environments=["prod"], root_at=START + timedelta(hours=5),
     )  # fmt: skip
     found = await add_chain(
-        connection, home, "v1:a", findings=["alembic-never-awaited"], root_service="x",
+        connection, home, "v1:a", findings=["alembic-never-awaited"], root_service="x", services=["x"],
         root_at=START + timedelta(hours=6),
     )  # fmt: skip
     later = (START + timedelta(hours=1)).isoformat()
@@ -286,7 +286,22 @@ async def test_the_overview_tells_what_is_explained_and_what_hurts(
 async def test_a_page_of_chains_or_signatures_reads_no_more_than_its_index(
     connection: asyncpg.Connection,
 ) -> None:
-    await connection.execute("SET enable_seqscan = off")
+    await connection.execute(
+        """INSERT INTO signatures (signature_id, version, exception_type, title, message, culprit,
+               callee, caller, explanation, sample, first_seen, last_seen, records)
+           SELECT 'v1:' || n, 'v1', '', '', '', '', '', '', '{}', '{}',
+               $1 - make_interval(mins => n), now(), 1 FROM generate_series(1, 3000) AS n""",
+        START,
+    )
+    home = await add_incident(connection, "v1:1")
+    await connection.execute(
+        """INSERT INTO incident_chains (correlation_id, root_signature_id, incident_id,
+               root_record_id, root_service, root_at, records, errors, first_at, last_at)
+           SELECT 'c' || n, 'v1:1', $1, gen_random_uuid(), 'a', now(), 1, 1, now(), now()
+           FROM generate_series(1, 3000) AS n""",
+        home,
+    )
+    await connection.execute("ANALYZE signatures, incident_chains")
     at = (START, ("c-1", "v1:a"))
     for page, index in (
         (chain_page(ChainFilter(known=True), after=at, limit=50), "ix_incident_chains_root_at"),
