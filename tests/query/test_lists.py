@@ -104,8 +104,8 @@ async def test_chains_are_filtered_by_what_is_asked_for(
         environments=["prod"], root_at=START + timedelta(hours=5),
     )  # fmt: skip
     found = await add_chain(
-        connection, home, "v1:a", findings=["alembic-never-awaited"], root_service="x", services=["x"],
-        root_at=START + timedelta(hours=6),
+        connection, home, "v1:a", findings=["alembic-never-awaited"], root_service="x",
+        services=["x"], root_at=START + timedelta(hours=6),
     )  # fmt: skip
     later = (START + timedelta(hours=1)).isoformat()
     end = (START + timedelta(hours=6)).isoformat()
@@ -290,7 +290,7 @@ async def test_a_page_of_chains_or_signatures_reads_no_more_than_its_index(
         """INSERT INTO signatures (signature_id, version, exception_type, title, message, culprit,
                callee, caller, explanation, sample, first_seen, last_seen, records)
            SELECT 'v1:' || n, 'v1', '', '', '', '', '', '', '{}', '{}',
-               $1 - make_interval(mins => n), now(), 1 FROM generate_series(1, 3000) AS n""",
+               $1::timestamptz - make_interval(mins => n), now(), 1 FROM generate_series(1, 3000) AS n""",
         START,
     )
     home = await add_incident(connection, "v1:1")
