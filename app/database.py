@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import MetaData, Text, event
+from sqlalchemy import MetaData, Text, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -39,6 +39,14 @@ Token = Text(collation="C")
 
 class DatabaseUnavailable(AppError):
     """PostgreSQL cannot be reached or has no connection to spare; try again shortly."""
+
+
+class ReadersBusy(AppError):
+    """Other searches hold every connection for them; try again shortly."""
+
+
+class TookTooLong(AppError):
+    """A statement was ended because it ran for longer than it may."""
 
 
 def sqlalchemy_url(url: str) -> URL:
@@ -80,15 +88,33 @@ def is_unavailable(error: BaseException) -> bool:
     return isinstance(error, _UNAVAILABLE) and not isinstance(error, at_fault)
 
 
+def _was_cancelled(error: BaseException) -> bool:
+    cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
+    return isinstance(cause, asyncpg.QueryCanceledError)
+
+
+# A plan for any value would not know that `level >= $1` is what the index of errors is made for.
+_OF_READERS: Final = {
+    "application_name": "prodsentinel-search",
+    "default_transaction_read_only": "on",
+    "plan_cache_mode": "force_custom_plan",
+}
+
+
 class Database:
-    """The pool of one process; opens nothing until it is first used."""
+    """The pools of one process; opens nothing until it is first used."""
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
         self._settings = settings
         self.own_connections = 0
-        self.engine = _make_engine(url, settings)
+        self.engine = _make_engine(url, settings, size=settings.pool_size)
+        # Of their own: whoever searches may wait for another searcher, never the records.
+        self._readers = _make_engine(
+            url, settings, size=settings.search_connections, server_settings=_OF_READERS
+        )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._reading = async_sessionmaker(self._readers, expire_on_commit=False)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -97,6 +123,28 @@ class Database:
             async with self._sessions() as session, session.begin():
                 yield session
         except (DBAPIError, *_UNAVAILABLE) as error:
+            if is_unavailable(error):
+                raise DatabaseUnavailable from error
+            raise
+
+    @asynccontextmanager
+    async def reading(self, *, seconds: float) -> AsyncIterator[AsyncSession]:
+        """A transaction that only reads, in the searches' own pool; each statement for so long.
+
+        Raises `ReadersBusy`, `TookTooLong`, `DatabaseUnavailable`.
+        """
+        milliseconds = str(max(1, int(seconds * 1000)))
+        try:
+            async with self._reading() as session, session.begin():
+                await session.execute(
+                    select(func.set_config("statement_timeout", milliseconds, True))
+                )
+                yield session
+        except PoolTimeout as error:
+            raise ReadersBusy from error
+        except (DBAPIError, *_UNAVAILABLE) as error:
+            if _was_cancelled(error):
+                raise TookTooLong from error
             if is_unavailable(error):
                 raise DatabaseUnavailable from error
             raise
@@ -124,11 +172,12 @@ class Database:
         return await asyncpg.connect(asyncpg_dsn(self._url), **arguments)
 
     def connections_used(self) -> int:
-        pooled = int(self.engine.pool.checkedout())  # type: ignore[attr-defined]
-        return pooled + self.own_connections
+        pools: tuple[Any, ...] = (self.engine.pool, self._readers.pool)
+        return sum(int(pool.checkedout()) for pool in pools) + self.own_connections
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._readers.dispose()
 
 
 class OwnConnection:
@@ -188,15 +237,19 @@ def _connection_arguments(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _make_engine(url: str, settings: Settings) -> AsyncEngine:
+def _make_engine(
+    url: str, settings: Settings, *, size: int, server_settings: dict[str, str] | None = None
+) -> AsyncEngine:
+    arguments = _connection_arguments(settings)
+    arguments["server_settings"] |= server_settings or {}
     engine = create_async_engine(
         sqlalchemy_url(url),
-        pool_size=settings.pool_size,
+        pool_size=size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_seconds,
         # An error would show the values of its statement: secrets of targets, log records.
         hide_parameters=True,
-        connect_args=_connection_arguments(settings),
+        connect_args=arguments,
     )
 
     # Cheaper than pool_pre_ping: asyncpg already knows when its socket was closed.

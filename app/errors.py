@@ -3,6 +3,8 @@
 AppError
 ├── InvalidSetting          (settings)
 ├── DatabaseUnavailable     (database)
+├── ReadersBusy             (database)
+├── TookTooLong             (database)
 ├── NotMigrated             (service)
 ├── Unmigrated              (store)
 ├── UnreadableBody          (receive)
@@ -30,6 +32,8 @@ AppError
 ├── TooManyListeners        (query)
 ├── Unconfirmed             (query)
 ├── InvalidSavedSearch      (query)
+├── SearchTooSlow           (query)
+├── ReaderLeft              (query)
 ├── NotAMatch               (catalogue)
 ├── ServiceUnreachable      (canary)
 ├── InvalidTarget           (alerts)
@@ -38,6 +42,7 @@ AppError
 └── NotFound
     ├── UnknownChain        (query)
     ├── RecordsGone         (query)
+    ├── UnknownRecord       (query)
     ├── UnknownIncident     (incidents)
     ├── UnknownKnownIssue   (query)
     ├── UnknownSavedSearch  (query)

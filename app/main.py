@@ -33,6 +33,7 @@ from app.query.handlers import router as query_router
 from app.query.list_handlers import router as list_router
 from app.query.live import LiveTail
 from app.query.live_handlers import router as live_router
+from app.query.log_handlers import router as logs_router
 from app.query.overview_handlers import router as overview_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
@@ -154,6 +155,7 @@ def _measured_router() -> Router:
             list_router,
             live_router,
             overview_router,
+            logs_router,
             PrometheusController,
         ],
         middleware=[CorrelationMiddleware(), measure.middleware],

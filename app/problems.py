@@ -13,7 +13,7 @@ from litestar.plugins.problem_details import (
 
 from app.alerts.handlers import InvalidTarget, NotDead, VersionChanged
 from app.catalogue.handlers import NotAMatch
-from app.database import DatabaseUnavailable
+from app.database import DatabaseUnavailable, ReadersBusy, TookTooLong
 from app.errors import AppError, NotFound
 from app.incidents.changes import ChangedMeanwhile, InvalidMove
 from app.incidents.lifecycle import ImpossibleChange, InvalidSilence
@@ -22,7 +22,8 @@ from app.query.cursors import InvalidCursor
 from app.query.hours import InvalidSpan
 from app.query.list_handlers import OnlyFailingChains
 from app.query.live import TooManyListeners
-from app.query.search import InvalidSearch
+from app.query.search.errors import InvalidMoment, InvalidRange, InvalidSearch
+from app.query.walking import ReaderLeft, SearchTooSlow
 from app.receive.admission import Overloaded, SenderOverLimit
 from app.receive.contract import PartlyAccepted
 from app.receive.encoding import BodyTooLarge, UnreadableBody, UnsupportedBody
@@ -37,8 +38,14 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidSpan: HTTPStatus.BAD_REQUEST,
     OnlyFailingChains: HTTPStatus.BAD_REQUEST,
-    InvalidSearch: HTTPStatus.BAD_REQUEST,
     TooManyListeners: HTTPStatus.SERVICE_UNAVAILABLE,
+    InvalidSearch: HTTPStatus.BAD_REQUEST,
+    InvalidMoment: HTTPStatus.BAD_REQUEST,
+    InvalidRange: HTTPStatus.BAD_REQUEST,
+    ReaderLeft: HTTPStatus.BAD_REQUEST,
+    SearchTooSlow: HTTPStatus.SERVICE_UNAVAILABLE,
+    TookTooLong: HTTPStatus.SERVICE_UNAVAILABLE,
+    ReadersBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAMatch: HTTPStatus.CONFLICT,
     ImpossibleChange: HTTPStatus.CONFLICT,
@@ -93,6 +100,8 @@ def problem_of(error: AppError) -> ProblemDetailsException:
     headers = _HEADERS.get(status)
     if isinstance(error, PartlyAccepted):
         extra = {"accepted": error.accepted}
+    if isinstance(error, InvalidSearch):
+        extra = {"errors": [{"key": "q", "column": error.column, "message": error.reason}]}
     if isinstance(error, ChangedMeanwhile):
         extra, headers = {"newest": error.newest}, {"ETag": etag(error.version)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:

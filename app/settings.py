@@ -71,6 +71,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=_environment_na
     statement_timeout_seconds: Annotated[
         float, Meta(description="How long one SQL statement may run.", gt=0, le=600)
     ] = 15.0
+    search_connections: Annotated[
+        int,
+        Meta(
+            description="Database connections one process keeps for searches, beside the others.",
+            ge=1,
+            le=100,
+        ),
+    ] = 4
+    search_seconds: Annotated[
+        float,
+        Meta(
+            description="How long one search may take; then it says how far it came.",
+            ge=0.1,
+            le=600,
+        ),
+    ] = 10.0
     max_body_bytes: Annotated[
         int,
         Meta(

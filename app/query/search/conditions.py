@@ -195,6 +195,11 @@ def _nested(keys: tuple[str, ...], value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def value_at(name: str) -> ColumnElement[str]:
+    """An attribute's value as text."""
+    return func.coalesce(*(_value_at(keys) for keys in keys_of(name)))
+
+
 def _value_at(keys: tuple[str, ...]) -> ColumnElement[str]:
     return func.jsonb_extract_path_text(_records.attributes, *(_text(key) for key in keys))
 

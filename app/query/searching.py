@@ -1,0 +1,240 @@
+"""A search over a span of time: pages, counts and surroundings, in bounded time."""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database import Database
+from app.errors import NotFound
+from app.query import log_queries as queries
+from app.query.buckets import bucket_width, start_of, starts_of
+from app.query.log_cursors import Cursor, Place, write_log_cursor
+from app.query.log_queries import FACETS, Split
+from app.query.log_views import (
+    BucketView,
+    ContextView,
+    FacetsView,
+    FacetValue,
+    HistogramView,
+    LogPage,
+    LogView,
+)
+from app.query.search import Search, to_text
+from app.query.search.model import And, Column, Field
+from app.query.slices import FIRST_WIDTH, Span, cut_oldest
+from app.query.walking import walk
+
+COUNTED_WIDTH: Final = timedelta(hours=6)
+CONTEXT_REACH: Final = timedelta(days=1)
+
+
+class UnknownRecord(NotFound):
+    """No log record has these three: correlation_id, occurred_at, record_id."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A search, over which time, and how long it may take."""
+
+    search: Search
+    span: Span
+    seconds: float
+
+
+def first_width(search: Search, span: Span) -> timedelta:
+    """The whole span where an index leads to what is wanted whatever the time, else a little."""
+    parts = search.parts if isinstance(search, And) else (search,)
+    is_pinned = any(
+        isinstance(part, Field) and part.column is Column.CORRELATION and not part.is_prefix
+        for part in parts
+    )
+    return span.length if is_pinned else FIRST_WIDTH
+
+
+async def search_page(
+    database: Database, asked: Asked, *, after: Cursor | None, limit: int
+) -> LogPage:
+    """The newest records, or those behind the cursor. Raises what `walk` does."""
+    place = after.place if after else None
+    rest = after.rest if after else asked.span
+    records: list[LogView] = []
+    reached = rest.until
+
+    async def fetch(session: AsyncSession, span: Span) -> list[LogView]:
+        wanted = limit + 1 - len(records)
+        return await queries.newest(session, asked.search, span, before=place, limit=wanted)
+
+    width = first_width(asked.search, rest)
+    walking = walk(database, rest, fetch, seconds=asked.seconds, width=width)
+    async with aclosing(walking):
+        async for span, found in walking:
+            records += found
+            reached = span.since
+            if len(records) > limit:
+                break
+    full = len(records) > limit
+    stopped = None if full or reached <= rest.since else reached
+    page = records[:limit]
+    return LogPage(
+        query=to_text(asked.search),
+        since=asked.span.since,
+        until=asked.span.until,
+        stopped_at=stopped,
+        records=tuple(page),
+        next=_next(asked, page[-1] if full else None, stopped),
+    )
+
+
+def _next(asked: Asked, last: LogView | None, stopped: datetime | None) -> str | None:
+    moment = last.occurred_at if last else stopped
+    if moment is None:
+        return None
+    cursor = Cursor(
+        since=asked.span.since,
+        until=asked.span.until,
+        moment=moment,
+        record_id=last.record_id if last else None,
+        correlation_id=last.correlation_id if last else None,
+    )
+    return write_log_cursor(cursor, to_text(asked.search))
+
+
+async def histogram(
+    database: Database, asked: Asked, *, split: Split | None, most: int, top: int
+) -> HistogramView:
+    """Counts by time and, when asked for, by the most frequent values of a field."""
+    width = bucket_width(asked.span, most=most)
+    start = start_of(asked.span.since, width)
+    counted: dict[int, Counter[str | None]] = defaultdict(Counter)
+
+    async def fetch(session: AsyncSession, span: Span) -> list[tuple[int, str | None, int, bool]]:
+        statement = queries.counts_of(
+            asked.search, span, start=start, seconds=int(width.total_seconds()), split=split
+        )
+        return await queries.counts(session, statement)
+
+    reached = asked.span.until
+    walking = walk(database, asked.span, fetch, seconds=asked.seconds, width=COUNTED_WIDTH)
+    async for span, found in walking:
+        reached = span.since
+        for bucket, value, records, is_told in found:
+            counted[bucket][value if is_told else None] += records
+    totals = sum(counted.values(), Counter[str | None]())
+    values = () if split is None else _frequent(totals, top)
+    return HistogramView(
+        query=to_text(asked.search),
+        since=asked.span.since,
+        until=asked.span.until,
+        stopped_at=None if reached <= asked.span.since else reached,
+        bucket_seconds=int(width.total_seconds()),
+        split=split,
+        values=values,
+        total=totals.total(),
+        buckets=tuple(
+            _bucket(moment, counted[n], values)
+            for n, moment in enumerate(starts_of(asked.span, width))
+            if moment + min(width, asked.span.until - moment) > reached
+        ),
+    )
+
+
+def _frequent(totals: Counter[str | None], top: int) -> tuple[str, ...]:
+    told = [(value, count) for value, count in totals.items() if value is not None]
+    return tuple(value for value, _ in sorted(told, key=lambda one: (-one[1], one[0]))[:top])
+
+
+def _bucket(start: datetime, counts: Counter[str | None], values: Sequence[str]) -> BucketView:
+    by_value = {value: counts[value] for value in values}
+    return BucketView(
+        start=start,
+        count=counts.total(),
+        values=by_value,
+        others=counts.total() - sum(by_value.values()) if values else 0,
+    )
+
+
+async def facets(
+    database: Database, asked: Asked, *, attributes: Sequence[str], top: int
+) -> FacetsView:
+    """The most frequent values of each field, and of the attributes that are named."""
+    names = (*FACETS, *(f"attr.{name}" for name in attributes))
+    counted: dict[int, Counter[str | None]] = defaultdict(Counter)
+
+    async def fetch(session: AsyncSession, span: Span) -> list[tuple[int, str | None, int]]:
+        statement = queries.facets_of(asked.search, span, attributes=attributes)
+        return await queries.facets(session, statement)
+
+    reached = asked.span.until
+    walking = walk(database, asked.span, fetch, seconds=asked.seconds, width=COUNTED_WIDTH)
+    async for span, found in walking:
+        reached = span.since
+        for field, value, records in found:
+            counted[field][value] += records
+    return FacetsView(
+        query=to_text(asked.search),
+        since=asked.span.since,
+        until=asked.span.until,
+        stopped_at=None if reached <= asked.span.since else reached,
+        total=counted[-1].total(),
+        facets={name: _top(counted[n].items(), top) for n, name in enumerate(names)},
+    )
+
+
+def _top(counts: Iterable[tuple[str | None, int]], top: int) -> tuple[FacetValue, ...]:
+    ordered = sorted(counts, key=lambda one: (-one[1], one[0] is None, one[0] or ""))
+    return tuple(FacetValue(value=value, count=count) for value, count in ordered[:top])
+
+
+async def surroundings(
+    database: Database, place: Place, *, limit: int, seconds: float
+) -> ContextView:
+    """What the record's instance logged within a day around it. Raises `UnknownRecord`."""
+    async with database.reading(seconds=seconds) as session:
+        record = await queries.one_record(session, place)
+    if record is None:
+        raise UnknownRecord
+    return ContextView(
+        before=tuple(reversed(await _older(database, record, limit, seconds))),
+        record=record,
+        after=tuple(await _newer(database, record, limit, seconds)),
+    )
+
+
+async def _older(database: Database, record: LogView, limit: int, seconds: float) -> list[LogView]:
+    until = record.occurred_at + timedelta(microseconds=1)
+    found: list[LogView] = []
+
+    async def fetch(session: AsyncSession, span: Span) -> list[LogView]:
+        return await queries.older_beside(session, record, span, limit=limit - len(found))
+
+    walking = walk(
+        database, Span(since=until - CONTEXT_REACH, until=until), fetch, seconds=seconds / 2
+    )
+    return await _collected(walking, found, limit)
+
+
+async def _newer(database: Database, record: LogView, limit: int, seconds: float) -> list[LogView]:
+    since = record.occurred_at
+    found: list[LogView] = []
+
+    async def fetch(session: AsyncSession, span: Span) -> list[LogView]:
+        return await queries.newer_beside(session, record, span, limit=limit - len(found))
+
+    span = Span(since=since, until=since + CONTEXT_REACH)
+    walking = walk(database, span, fetch, seconds=seconds / 2, cut=cut_oldest)
+    return await _collected(walking, found, limit)
+
+
+async def _collected(
+    walking: AsyncGenerator[tuple[Span, list[LogView]], None], found: list[LogView], limit: int
+) -> list[LogView]:
+    async with aclosing(walking):
+        async for _, records in walking:
+            found += records
+            if len(found) >= limit:
+                break
+    return found
