@@ -31,6 +31,7 @@ AppError
 ├── InvalidRange            (query)
 ├── TooManyListeners        (query)
 ├── Unconfirmed             (query)
+├── ForgetsAll              (query)
 ├── InvalidSavedSearch      (query)
 ├── SearchTooSlow           (query)
 ├── ReaderLeft              (query)

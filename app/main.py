@@ -29,12 +29,15 @@ from app.incidents.handlers import router as incidents_router
 from app.normalise.record import LogRecord
 from app.problems import problem_details
 from app.query.chain_handlers import router as chain_router
+from app.query.forget import Forgetter
+from app.query.forget_handlers import router as forget_router
 from app.query.handlers import router as query_router
 from app.query.list_handlers import router as list_router
 from app.query.live import LiveTail
 from app.query.live_handlers import router as live_router
 from app.query.log_handlers import router as logs_router
 from app.query.overview_handlers import router as overview_router
+from app.query.saved_handlers import router as saved_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
 from app.receive.handlers import health_router, ingest_logs
@@ -84,6 +87,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
         "accept": accept,
         "sender": sender,
         "live_tail": live_tail,
+        "forgetter": Forgetter(database, spool if settings.spool_max_bytes else None),
         "check_health": HealthCheck(database, digest, catalogue, outage),
     }
 
@@ -155,6 +159,8 @@ def _measured_router() -> Router:
             list_router,
             live_router,
             overview_router,
+            saved_router,
+            forget_router,
             logs_router,
             PrometheusController,
         ],

@@ -15,6 +15,7 @@ from app.query.list_queries import ChainFilter, SignatureFilter
 from app.query.list_views import ChainPage, GapPage, ServicePage, SignaturePage
 from app.query.places import read_texts, read_timed, write_place
 from app.query.tagged import IfNoneMatch, tagged
+from app.settings import Settings
 from app.shapes import problems
 
 MOST_HOURS: Final = 168
@@ -33,6 +34,7 @@ class OnlyFailingChains(AppError):
 async def list_chains(
     *,
     database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
     failing: Annotated[bool, QueryParameter()] = True,
     service: Name = None,
     environment: Name = None,
@@ -58,7 +60,7 @@ async def list_chains(
     if wanted.since and wanted.until and wanted.since >= wanted.until:
         raise InvalidSpan("`from` must be before `to`")
     place = read_timed(after, texts=2) if after else None
-    async with database.session() as session:
+    async with database.reading(seconds=settings.search_seconds) as session:
         found = await list_queries.list_chains(session, wanted, after=place, limit=limit + 1)
     page, last = tuple(found[:limit]), found[limit - 1] if len(found) > limit else None
     cursor = (
@@ -71,6 +73,7 @@ async def list_chains(
 async def list_signatures(
     *,
     database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
     known: Known = None,
     service: Name = None,
     after: After = None,
@@ -79,7 +82,7 @@ async def list_signatures(
     """Signatures with their counts, known issue and incident, the one first seen last first."""
     wanted = SignatureFilter(service=service, known=known)
     place = read_timed(after, texts=1) if after else None
-    async with database.session() as session:
+    async with database.reading(seconds=settings.search_seconds) as session:
         found = await list_queries.list_signatures(session, wanted, after=place, limit=limit + 1)
     page, last = tuple(found[:limit]), found[limit - 1] if len(found) > limit else None
     cursor = write_place(last.first_seen, last.signature_id) if last else None
@@ -90,6 +93,7 @@ async def list_signatures(
 async def list_services(
     *,
     database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
     environment: Name = None,
     hours: Hours = 24,
     after: After = None,
@@ -100,7 +104,7 @@ async def list_services(
     now = datetime.now(UTC)
     begin = first_hour(now, hours)
     (place,) = read_texts(after, texts=1) if after else ("",)
-    async with database.session() as session:
+    async with database.reading(seconds=settings.search_seconds) as session:
         counted = await service_queries.counted_until(session)
         found = await service_queries.list_services(
             session,
@@ -121,13 +125,14 @@ async def list_services(
 @get("/gaps", operation_id="listGaps", responses=problems(400, 503))
 async def list_gaps(
     database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
     service: Name = None,
     after: After = None,
     limit: Limit = 100,
 ) -> GapPage:
     """Senders that numbered records which never came."""
     place = read_texts(after, texts=2) if after else ("", "")
-    async with database.session() as session:
+    async with database.reading(seconds=settings.search_seconds) as session:
         found = await service_queries.list_gaps(
             session, service=service, after=place, limit=limit + 1
         )

@@ -11,19 +11,13 @@ from typing import Any, Final
 import msgspec
 
 from app.query.cursors import InvalidCursor
-from app.query.views import RecordView
+from app.query.log_views import LogView
 from app.store.arrivals import Moment, read_moment
 
 RETRY_MS: Final = 2_000
 MOST_REMAINING: Final = 5_000
 """Records that a batch may hold."""
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class LiveRecord(RecordView, frozen=True, kw_only=True):
-    """A record as the live tail tells it."""
-
-    correlation_id: str
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,9 +94,7 @@ def skipped(records: int | None, reason: str) -> bytes:
     return b"event: skipped\ndata: " + _encode({"records": records, "reason": reason}) + b"\n\n"
 
 
-def batch_of(
-    records: Sequence[LiveRecord], *, since: Moment, until: Moment, left_out: int
-) -> Batch:
+def batch_of(records: Sequence[LogView], *, since: Moment, until: Moment, left_out: int) -> Batch:
     """The events of what came between two moments; the oldest ones may have been left out."""
     parts = [skipped(left_out, "too many at once")] if left_out else []
     for number, record in enumerate(records, 1):

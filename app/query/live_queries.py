@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.query.live_events import LiveRecord
+from app.query.log_views import LogView
 from app.query.rows import view
 from app.query.search import Search, condition_of
 from app.store import arrivals
@@ -27,7 +27,7 @@ class Came(msgspec.Struct, frozen=True, kw_only=True):
     """What came since a moment: the newest of it in order, and how many before were left out."""
 
     moment: Moment
-    records: list[LiveRecord]
+    records: list[LogView]
     left_out: int
 
 
@@ -62,7 +62,7 @@ async def came_since(
     total = rows[0]["total"] if rows else 0
     return Came(
         moment=until or moment,
-        records=[view(row, LiveRecord) for row in reversed(rows)],
+        records=[view(row, LogView) for row in reversed(rows)],
         left_out=total - len(rows),
     )
 

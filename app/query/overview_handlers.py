@@ -13,6 +13,7 @@ from app.query.overview_views import DigestState, IngestState, Overview, Overvie
 from app.query.queries import documentation_debt
 from app.query.tagged import IfNoneMatch, tagged
 from app.receive.contract import CheckHealth
+from app.settings import Settings
 from app.shapes import problems
 
 LINES: Final = 5
@@ -21,6 +22,7 @@ LINES: Final = 5
 @get("/overview", operation_id="getOverview", responses=problems(400, 503))
 async def get_overview(
     database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
     check_health: NamedDependency[CheckHealth],
     hours: Hours = 24,
     if_none_match: IfNoneMatch = None,
@@ -28,7 +30,7 @@ async def get_overview(
     """Coverage, documentation debt, the noisiest and newest incidents, ingest and digest."""
     since = first_hour(datetime.now(UTC), hours)
     health = await check_health()
-    async with database.session() as session:
+    async with database.reading(seconds=settings.search_seconds) as session:
         received = await queries.received(session, since=since)
         signatures, chains = await queries.debt_totals(session)
         worst = await documentation_debt(session, limit=LINES)
