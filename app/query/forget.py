@@ -39,8 +39,7 @@ class ForgetsAll(AppError):
 
 
 class Unconfirmed(AppError):
-    """Nothing was deleted: confirm it with `confirm` (`--yes`), or count first with `dry_run`
-    (`--dry-run`)."""
+    """Nothing was deleted: add `confirm` (`--yes`); `dry_run` (`--dry-run`) only counts."""
 
 
 class ForgetRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,11 +91,7 @@ class Forgetter:
         `tell` hears how many records of the database were deleted so far. Raises `ForgetsAll`,
         `Unconfirmed`, `InvalidSearch`, `DatabaseUnavailable`, `SpoolBroken`.
         """
-        search = parse_search(request.q)
-        if isinstance(search, Everything):
-            raise ForgetsAll
-        if not request.dry_run and not request.confirm:
-            raise Unconfirmed
+        search = _checked(request)
         name = None if request.dry_run else await self._begin(request)
         run = _Run(self._database, self._spool, search, name, tell)
         await run.spool()
@@ -115,7 +110,7 @@ class Forgetter:
         """Log records of the database that match now."""
         async with self._database.session() as session:
             await queries.patiently(session)
-            return await queries.count_matching(session, parse_search(request.q))
+            return await queries.count_matching(session, _checked(request))
 
     async def _begin(self, request: ForgetRequest) -> UUID:
         row = {
@@ -125,6 +120,15 @@ class Forgetter:
         }
         async with self._database.session() as session:
             return await queries.begin_audit(session, row)
+
+
+def _checked(request: ForgetRequest) -> Search:
+    search = parse_search(request.q)
+    if isinstance(search, Everything):
+        raise ForgetsAll
+    if not request.dry_run and not request.confirm:
+        raise Unconfirmed
+    return search
 
 
 class _Run:

@@ -60,7 +60,7 @@ async def _forget(settings: Settings, request: ForgetRequest) -> ForgetReport:
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            total = await forgetter.count(request) if request.confirm else None
+            total = await forgetter.count(request) if not request.dry_run else None
             task = progress.add_task("forgetting", total=total)
             return await forgetter.forget(
                 request, lambda done: progress.update(task, completed=done)

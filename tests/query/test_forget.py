@@ -51,7 +51,7 @@ def of_the_person(**fields: Any) -> LogRecord:
 
 
 async def test_nothing_that_it_reaches_holds_the_text_afterwards(
-    database: Database, connection: asyncpg.Connection, settings: Settings
+    database: Database, connection: asyncpg.Connection
 ) -> None:
     failed = of_the_person(
         level=Severity.ERROR, correlation_id="c-1",
@@ -165,9 +165,12 @@ async def test_what_is_forgotten_is_audited_with_the_search_or_its_hash(
 @pytest.mark.parametrize(
     "body",
     [
-        {"q": "", "done_by": "ops", "confirm": True}, {"q": "  ", "done_by": "ops", "confirm": True},
-        {"q": PERSON, "done_by": "ops"}, {"q": PERSON, "confirm": True},
-        {"q": "a OR", "done_by": "ops", "confirm": True}, {"q": PERSON, "done_by": "", "confirm": True},
+        {"q": "", "done_by": "ops", "confirm": True},
+        {"q": "  ", "done_by": "ops", "confirm": True},
+        {"q": PERSON, "done_by": "ops"},
+        {"q": PERSON, "confirm": True},
+        {"q": "a OR", "done_by": "ops", "confirm": True},
+        {"q": PERSON, "done_by": "", "confirm": True},
     ],
 )  # fmt: skip
 async def test_without_search_name_and_confirmation_nothing_is_deleted(
