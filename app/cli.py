@@ -18,6 +18,7 @@ from app.catalogue.command import catalogue, match
 from app.catalogue.stored_command import import_documents, list_entries
 from app.database import is_unavailable
 from app.errors import AppError
+from app.query.forget_command import forget
 from app.settings import InvalidSetting, Settings, dotenv_directories, load_settings
 from app.signatures.command import signature
 from app.store.command import maintain_now
@@ -52,6 +53,7 @@ def main() -> None:
 main.add_command(signature)
 main.add_command(match)
 main.add_command(maintain_now)
+main.add_command(forget)
 main.add_command(catalogue)
 main.add_command(canary)
 main.add_command(logs)

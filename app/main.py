@@ -29,14 +29,22 @@ from app.incidents.handlers import router as incidents_router
 from app.normalise.record import LogRecord
 from app.problems import problem_details
 from app.query.chain_handlers import router as chain_router
+from app.query.forget import Forgetter
+from app.query.forget_handlers import router as forget_router
 from app.query.handlers import router as query_router
+from app.query.list_handlers import router as list_router
+from app.query.live import LiveTail
+from app.query.live_handlers import router as live_router
 from app.query.log_handlers import router as logs_router
+from app.query.overview_handlers import router as overview_router
+from app.query.saved_handlers import router as saved_router
 from app.receive.admission import Admission
 from app.receive.contract import Accept
 from app.receive.handlers import health_router, ingest_logs
 from app.service import HealthCheck, Upkeep, spare_the_collector
 from app.settings import Settings
 from app.store.committer import Committer
+from app.store.counting import Counting
 from app.store.ingest import Ingest
 from app.store.maintenance import Maintenance
 from app.store.outage import Outage
@@ -70,12 +78,16 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
         Reach(inner=settings.alert_private_targets, networks=settings.alert_allowed_networks())
     )
     alerts = Alerts(database, sender, settings)
+    counting = Counting(database, settings)
+    live_tail = LiveTail(database, settings)
     provided = {
         "settings": settings,
         "database": database,
         "catalogue": catalogue,
         "accept": accept,
         "sender": sender,
+        "live_tail": live_tail,
+        "forgetter": Forgetter(database, spool if settings.spool_max_bytes else None),
         "check_health": HealthCheck(database, digest, catalogue, outage),
     }
 
@@ -83,6 +95,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         metrics.DB_CONNECTIONS_USED.set_function(database.connections_used)
         metrics.BYTES_IN_FLIGHT.set_function(lambda: admission.held)
+        metrics.LIVE_LISTENERS.set_function(live_tail.listeners)
         await _prepare(upkeep)
         workers = [
             asyncio.create_task(committer.run(), name="committer"),
@@ -92,6 +105,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             asyncio.create_task(upkeep.run(), name="upkeep"),
             asyncio.create_task(maintenance.run(), name="maintenance"),
             asyncio.create_task(alerts.run(), name="alerts"),
+            asyncio.create_task(counting.run(), name="counting"),
         ]
         if settings.canary_rate:
             workers.append(asyncio.create_task(_watch(settings, alerts), name="canary"))
@@ -105,6 +119,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+            await live_tail.close()
             await database.close()
             spool.close()
 
@@ -141,6 +156,11 @@ def _measured_router() -> Router:
             incidents_router,
             alerts_router,
             query_router,
+            list_router,
+            live_router,
+            overview_router,
+            saved_router,
+            forget_router,
             logs_router,
             PrometheusController,
         ],

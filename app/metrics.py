@@ -93,6 +93,11 @@ ALERT_OLDEST_WAITING_SECONDS = Gauge(
 ALERT_FAILURES = Counter(
     "prodsentinel_alert_failures", "Rounds of the alerts that failed by themselves.", ["work"]
 )
+LIVE_LISTENERS = Gauge("prodsentinel_live_listeners", "Listeners of the live tail.")
+LIVE_SKIPPED = Counter(
+    "prodsentinel_live_skipped",
+    "Log records that listeners of the live tail were only told the number of.",
+)
 PARTITIONS = Gauge("prodsentinel_partitions", "Partitions of the log records, the default one too.")
 OLDEST_PARTITION_DAYS = Gauge(
     "prodsentinel_oldest_partition_days", "How many days ago the oldest partition's day was."

@@ -19,7 +19,11 @@ from app.incidents.changes import ChangedMeanwhile, InvalidMove
 from app.incidents.lifecycle import ImpossibleChange, InvalidSilence
 from app.preconditions import InvalidPrecondition, PreconditionMissing, etag
 from app.query.cursors import InvalidCursor
+from app.query.forget import ForgetsAll, Unconfirmed
 from app.query.hours import InvalidSpan
+from app.query.list_handlers import OnlyFailingChains
+from app.query.live import TooManyListeners
+from app.query.saved_searches import InvalidSavedSearch
 from app.query.search.errors import InvalidMoment, InvalidRange, InvalidSearch
 from app.query.walking import ReaderLeft, SearchTooSlow
 from app.receive.admission import Overloaded, SenderOverLimit
@@ -35,6 +39,11 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     UnreadableBody: HTTPStatus.BAD_REQUEST,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidSpan: HTTPStatus.BAD_REQUEST,
+    OnlyFailingChains: HTTPStatus.BAD_REQUEST,
+    InvalidSavedSearch: HTTPStatus.BAD_REQUEST,
+    ForgetsAll: HTTPStatus.BAD_REQUEST,
+    Unconfirmed: HTTPStatus.BAD_REQUEST,
+    TooManyListeners: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidSearch: HTTPStatus.BAD_REQUEST,
     InvalidMoment: HTTPStatus.BAD_REQUEST,
     InvalidRange: HTTPStatus.BAD_REQUEST,

@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 import app.alerts.tables
 import app.catalogue.tables
 import app.incidents.tables
+import app.query.tables
 import app.store.tables  # noqa: F401 - each import fills the metadata
 from app.database import metadata, sqlalchemy_url
 

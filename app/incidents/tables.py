@@ -158,6 +158,7 @@ incident_chains = Table(
     Column("last_at", _moment, nullable=False),
     Column("digested_at", _moment, nullable=False, server_default=func.now()),
     Index("ix_incident_chains_incident", "incident_id", "root_at"),
+    Index("ix_incident_chains_root_at", "root_at", "correlation_id", "root_signature_id"),
 )
 
 # Chains that failed, and their errors, by the hour of the root and by service.

@@ -125,6 +125,12 @@ MARK_SEQUENCES: Final = """
     FROM unnest($2::text[], $3::text[], $4::text[]) AS batch (service, instance, seen)
 """
 
+# Says to those who ask what came since (`app.store.arrivals`) that this came from before.
+MARK_LATE: Final = """
+    INSERT INTO late_arrivals (transaction_id, first_received_at, last_received_at)
+    VALUES (pg_current_xact_id()::text::bigint, $1, $2)
+"""
+
 # Identifiers and partition bounds take no parameters; both are made from a date alone.
 PARTITION_NAME: Final = "log_records_{day:%Y%m%d}"
 PARTITION_EXISTS: Final = "SELECT to_regclass($1) IS NOT NULL"

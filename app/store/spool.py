@@ -105,7 +105,7 @@ class Spool:
         """Put the batch at the end of the queue, on disk. Raises `SpoolFull`."""
         if not records:
             return
-        row = _row(records)
+        row = batch_row(records)
         try:
             # Again, when another process set the file aside meanwhile: nobody drains that one.
             while not self._run(lambda connection: self._append(connection, row)):
@@ -146,6 +146,10 @@ class Spool:
             except OSError as error:
                 raise SpoolBroken from error
             yield held
+
+    def work(self, work: Callable[[sqlite3.Connection], T], *, otherwise: T) -> T:
+        """What `work` finds in the file; `otherwise` when there is none."""
+        return self._run(work) if self._file.exists() else otherwise
 
     def close(self) -> None:
         """Let go of the file; it stays, with all that waits in it."""
@@ -208,13 +212,13 @@ def _translated(error: Exception) -> AppError:
     return SpoolFull() if full else SpoolBroken()
 
 
-def _row(records: Sequence[LogRecord]) -> tuple[int, int, int, bytes]:
+def batch_row(records: Sequence[LogRecord]) -> tuple[int, int, int, bytes]:
     """The values of `queries.APPEND`."""
     payload = zstandard.ZstdCompressor(level=1).compress(_encode(records))
     return FORMAT, len(records), zlib.crc32(payload), payload
 
 
-def _records(row: _Row) -> tuple[LogRecord, ...] | str:
+def batch_records(row: _Row) -> tuple[LogRecord, ...] | str:
     """The records of a stored batch, or why they cannot be read."""
     _, stored_format, _, checksum, payload = row
     if stored_format != FORMAT:
@@ -233,7 +237,7 @@ def _oldest(connection: sqlite3.Connection, least: int) -> SpooledBatch | None:
     last = 0
     while len(found) < least and (row := connection.execute(queries.OLDEST, (last,)).fetchone()):
         last = row[0]
-        records = _records(row)
+        records = batch_records(row)
         if isinstance(records, str):
             _set_aside(connection, row, records)
         else:

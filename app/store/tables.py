@@ -48,6 +48,12 @@ log_records = Table(
     Column("annotations", ARRAY(Text), nullable=False, server_default=_empty_texts),
     Index("ix_log_records_occurred_at", "occurred_at", postgresql_using="brin"),
     Index(
+        "ix_log_records_received_at",
+        "received_at",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 16},
+    ),
+    Index(
         "ix_log_records_errors",
         "service",
         "occurred_at",
@@ -73,6 +79,7 @@ signatures = Table(
     Column("first_seen", _moment, nullable=False),
     Column("last_seen", _moment, nullable=False),
     Column("records", BigInteger, nullable=False),
+    Index("ix_signatures_first_seen", "first_seen", "signature_id"),
 )
 
 # Chains that hold an error, or show a known issue without one. Insert-only, so that ingest never
@@ -119,4 +126,49 @@ sender_sequences = Table(
     Column("missing_since", _moment),
     Column("newest_at", _moment, nullable=False),
     Index("ix_sender_sequences_newest", "newest_at"),
+)
+
+# Transactions that store what was received some time ago: drained from a spool, or at the end of a
+# long body. Whoever asks what came since looks there, too.
+late_arrivals = Table(
+    "late_arrivals",
+    metadata,
+    Column("transaction_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_received_at", _moment, nullable=False),
+    Column("last_received_at", _moment, nullable=False),
+    Column("marked_at", _moment, nullable=False, server_default=func.now()),
+)
+
+# Up to which snapshot the tables below count.
+counted_until = Table(
+    "counted_until",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("snapshot", Text, nullable=False),
+    Column("taken_at", _moment, nullable=False),
+)
+
+# Records by the hour in which they were received; what a record does not name is empty.
+service_hours = Table(
+    "service_hours",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("hour", _moment, primary_key=True),
+    Column("environment", Text, primary_key=True),
+    Column("release", Text, primary_key=True),
+    Column("instance", Text, primary_key=True),
+    Column("records", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("last_at", _moment, nullable=False),
+    Index("ix_service_hours_hour", "hour"),
+)
+
+signature_services = Table(
+    "signature_services",
+    metadata,
+    Column("signature_id", Token, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("records", BigInteger, nullable=False),
+    Column("first_at", _moment, nullable=False),
+    Column("last_at", _moment, nullable=False),
 )

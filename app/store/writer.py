@@ -1,6 +1,7 @@
 """One batch -> one transaction: records, signatures, marks. Committed when it returns."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ import msgspec
 
 from app.normalise.record import LogRecord
 from app.store import queries
+from app.store.arrivals import span_of_late
 from app.store.batch import (
     SignedRecord,
     annotated_row,
@@ -158,6 +160,8 @@ async def _account(driver: Any, new: list[SignedRecord], watch: Watch, *, resent
         await driver.execute(queries.MARK_TOUCHED, list(touched - watched), mark_id)
     if watched:
         await driver.execute(queries.MARK_WATCHED, list(watched), mark_id)
+    if late := span_of_late((signed.record for signed in new), now=datetime.now(UTC)):
+        await driver.execute(queries.MARK_LATE, *late)
     if numbers := sequence_columns(new):
         await driver.execute(queries.MARK_SEQUENCES, mark_id, *numbers)
     # Last: from here to the commit other writers wait that count the same signatures.
