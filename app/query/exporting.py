@@ -3,15 +3,17 @@
 import csv
 import io
 from collections.abc import AsyncGenerator, Callable, Iterable
+from datetime import timedelta
 from typing import Any, Final, Literal
 
 import msgspec
 
 from app.database import Database
 from app.query.log_cursors import read_log_cursor
-from app.query.log_views import LogView
+from app.query.log_views import LogPage, LogView
 from app.query.search import to_text
 from app.query.searching import Asked, search_page
+from app.query.slices import LEAST_WIDTH
 
 PAGE: Final = 500
 COLUMNS: Final = (
@@ -29,15 +31,24 @@ async def record_pages(
     database: Database, asked: Asked, *, limit: int | None
 ) -> AsyncGenerator[tuple[LogView, ...], None]:
     """Newest first. No connection is held between two pages: a slow reader holds up nobody."""
-    after, left = None, limit
+    after, left, width = None, limit, None
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
-        page = await search_page(database, asked, after=after, limit=size)
+        page = await search_page(database, asked, after=after, limit=size, width=width)
         yield page.records
         if page.next is None:
             return
+        width = _width_of(page)
         after = read_log_cursor(page.next, to_text(asked.search))
         left = None if left is None else left - len(page.records)
+
+
+def _width_of(page: LogPage) -> timedelta | None:
+    """A little more than this page took, so that the next one reads hardly more than it holds."""
+    if page.stopped_at or not page.records:
+        return None
+    covered = page.records[0].occurred_at - page.records[-1].occurred_at
+    return max(LEAST_WIDTH, covered * 1.5)
 
 
 def writer_of(form: Form) -> Callable[[Iterable[LogView]], bytes]:

@@ -56,9 +56,17 @@ def first_width(search: Search, span: Span) -> timedelta:
 
 
 async def search_page(
-    database: Database, asked: Asked, *, after: Cursor | None, limit: int
+    database: Database,
+    asked: Asked,
+    *,
+    after: Cursor | None,
+    limit: int,
+    width: timedelta | None = None,
 ) -> LogPage:
-    """The newest records, or those behind the cursor. Raises what `walk` does."""
+    """The newest records, or those behind the cursor. Raises what `walk` does.
+
+    `width` is that of the first slice, when it is known where about the page will end.
+    """
     place = after.place if after else None
     rest = after.rest if after else asked.span
     records: list[LogView] = []
@@ -68,7 +76,7 @@ async def search_page(
         wanted = limit + 1 - len(records)
         return await queries.newest(session, asked.search, span, before=place, limit=wanted)
 
-    width = first_width(asked.search, rest)
+    width = width or first_width(asked.search, rest)
     walking = walk(database, rest, fetch, seconds=asked.seconds, width=width)
     async with aclosing(walking):
         async for span, found in walking:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-FIRST_WIDTH: Final = timedelta(minutes=15)
+FIRST_WIDTH: Final = timedelta(minutes=2)
 LEAST_WIDTH: Final = timedelta(seconds=1)
 _CHEAP_SECONDS: Final = 0.05
 _FAIR_SECONDS: Final = 0.25
