@@ -306,8 +306,9 @@ async def test_a_page_of_chains_or_signatures_reads_no_more_than_its_index(
     await connection.execute("ANALYZE signatures, incident_chains")
     at = (START, ("c-1", "v1:a"))
     for page, index in (
-        (chain_page(ChainFilter(root_service="a"), after=at, limit=50), "ix_incident_chains_root_at"),
-        (signature_page(SignatureFilter(known=False), after=(START, ("v1:a",)), limit=50),
+        (chain_page(ChainFilter(root_service="a"), after=at, limit=50),
+         "ix_incident_chains_root_at"),
+        (signature_page(SignatureFilter(), after=(START, ("v1:a",)), limit=50),
          "ix_signatures_first_seen"),
     ):  # fmt: skip
         dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
