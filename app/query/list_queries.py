@@ -92,7 +92,7 @@ def _filtered(query: Select[Any], wanted: ChainFilter) -> Select[Any]:
     if wanted.root_service:
         query = query.where(_chain.root_service == wanted.root_service)
     if wanted.known is not None:
-        query = query.where(_explained_by.is_not(None) == wanted.known)
+        query = query.where(_is_known(_explained_by, wanted.known))
     if wanted.since:
         query = query.where(_chain.root_at >= wanted.since)
     if wanted.until:
@@ -144,10 +144,15 @@ def signature_page(
     if after:
         query = query.where(tuple_(table.first_seen, table.signature_id) < (after[0], *after[1]))
     if wanted.known is not None:
-        query = query.where(match.known_issue_id.is_not(None) == wanted.known)
+        query = query.where(_is_known(match.known_issue_id, wanted.known))
     if wanted.service:
         query = query.where(_is_raised_in(wanted.service))
     return query
+
+
+def _is_known(known_issue_id: Any, known: bool) -> Any:
+    # Not `IS NOT NULL = true`: the planner takes that for rare, and sorts all there is.
+    return known_issue_id.is_not(None) if known else known_issue_id.is_(None)
 
 
 def _is_raised_in(service: str) -> Any:
