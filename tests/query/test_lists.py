@@ -78,8 +78,8 @@ async def test_chains_are_listed_page_by_page_newest_root_first(
 ) -> None:
     home = await add_incident(connection, "v1:a")
     same = START + timedelta(hours=3)
-    names = [await add_chain(connection, home, "v1:a") for _ in range(3)]
-    names += [await add_chain(connection, home, "v1:a", root_at=same) for _ in range(3)]
+    times = [START + timedelta(minutes=n) for n in range(3)] + [same] * 3
+    names = [await add_chain(connection, home, "v1:a", root_at=at) for at in times]
 
     found = await pages(client, "/api/chains", "chains", limit=2)
 
