@@ -55,7 +55,7 @@ async def add_chain(
 ) -> str:
     """One chain of an incident; its errors by service as a dict."""
     errors = columns.pop("errors_by_service", {"payment": 1})
-    root_at = columns.get("root_at", START + timedelta(minutes=next(_numbers)))
+    root_at = columns.get("root_at", START + timedelta(seconds=next(_numbers)))
     values = {
         "correlation_id": f"c-{next(_numbers)}",
         "root_signature_id": root,
