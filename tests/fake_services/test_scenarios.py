@@ -191,7 +191,7 @@ def test_a_scenario_that_could_not_run_ends_the_command_with_1() -> None:
     done = command("malformed-code-block", "--json", "--url", f"http://127.0.0.1:{free_port()}")
 
     assert done.returncode == 1
-    assert "not taken by ProdSentinel" in json.loads(done.stdout)[0]["reason"]
+    assert "were not taken at" in json.loads(done.stdout)[0]["reason"]
 
 
 def test_the_list_says_of_each_scenario_whether_it_runs_here(
