@@ -434,7 +434,7 @@ async def test_new_partitions_adopt_indexes_made_before_the_lock(
         "SELECT conname FROM pg_constraint WHERE conrelid = 'log_records_20261120'::regclass"
         " AND contype = 'c'"
     )
-    assert adopted == 3
+    assert adopted == 4
     assert constraints == []
     assert partition_name(TODAY) == "log_records_20261120"
 
