@@ -45,11 +45,11 @@ REFRESH_SECONDS: Final = 1.0
 GAP_GRACE_SECONDS: Final = 30.0
 """So long numbered records may be on their way before anybody is told that they are missing."""
 SET_BACK: Final = timedelta(seconds=10)
-LONGEST_REST_SECONDS: Final = 1.0
+LONGEST_REST_SECONDS: Final = 3.0
 LATE_SECONDS: Final = 0.5
 REST_WHEN_LATE: Final = 0.2
 BUSY_RECORDS_A_SECOND: Final = 10_000
-REST_WHILE_BUSY: Final = 5
+REST_WHILE_BUSY: Final = 10
 
 
 class Digestion(msgspec.Struct, frozen=True, kw_only=True):
