@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 from litestar import Litestar, Router
@@ -97,28 +98,24 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
         metrics.BYTES_IN_FLIGHT.set_function(lambda: admission.held)
         metrics.LIVE_LISTENERS.set_function(live_tail.listeners)
         await _prepare(upkeep)
-        workers = [
-            asyncio.create_task(committer.run(), name="committer"),
-            asyncio.create_task(accept.idle_watch.run(), name="idle watch"),
-            asyncio.create_task(outage.run(), name="outage"),
-            asyncio.create_task(digest.run(), name="digest"),
-            asyncio.create_task(upkeep.run(), name="upkeep"),
-            asyncio.create_task(maintenance.run(), name="maintenance"),
-            asyncio.create_task(alerts.run(), name="alerts"),
-            asyncio.create_task(counting.run(), name="counting"),
-        ]
+        work = {
+            "committer": committer.run(),
+            "idle watch": accept.idle_watch.run(),
+            "outage": outage.run(),
+            "digest": digest.run(),
+            "upkeep": upkeep.run(),
+            "maintenance": maintenance.run(),
+            "alerts": alerts.run(),
+            "counting": counting.run(),
+        }
         if settings.canary_rate:
-            workers.append(asyncio.create_task(_watch(settings, alerts), name="canary"))
+            work["canary"] = _watch(settings, alerts)
         if owns_process:
-            workers.append(asyncio.create_task(spare_the_collector(upkeep.done_once)))
-        for worker in workers:
-            worker.add_done_callback(partial(_tell_end, stops_process=owns_process))
+            work["collector"] = spare_the_collector(upkeep.done_once)
         try:
-            yield
+            async with _working(work, owns_process=owns_process):
+                yield
         finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
             await live_tail.close()
             await database.close()
             spool.close()
@@ -128,13 +125,33 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
         lifespan=[lifespan],
         dependencies={name: _constant(value) for name, value in provided.items()},
         plugins=[problem_details],
-        # No page that draws the document: each of those Litestar has loads from a CDN.
-        openapi_config=OpenAPIConfig(
-            title="ProdSentinel",
-            version=__version__,
-            render_plugins=[JsonRenderPlugin(path=["/openapi.json", "/"])],
-        ),
+        openapi_config=_openapi(),
         logging_config=None,
+    )
+
+
+@asynccontextmanager
+async def _working(
+    work: dict[str, Coroutine[Any, Any, None]], *, owns_process: bool
+) -> AsyncIterator[None]:
+    """Each as a task of that name, until the end."""
+    workers = [asyncio.create_task(one, name=name) for name, one in work.items()]
+    for worker in workers:
+        worker.add_done_callback(partial(_tell_end, stops_process=owns_process))
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+def _openapi() -> OpenAPIConfig:
+    # No page that draws the document: each of those Litestar has loads from a CDN.
+    return OpenAPIConfig(
+        title="ProdSentinel",
+        version=__version__,
+        render_plugins=[JsonRenderPlugin(path=["/openapi.json", "/"])],
     )
 
 

@@ -54,16 +54,16 @@ async def send(url: str, records: list[Raw]) -> None:
             assert (await client.post("/ingest/logs", json=body)).status_code == 202
 
 
-async def hold_the_counts(url: str, *, chains: int) -> None:
-    """Once all is digested: every chain sent is counted once, every incident was opened once."""
+async def chains_counted(url: str) -> int:
+    """Once all is digested and every count was found true: how many chains incidents count."""
     connection = await asyncpg.connect(asyncpg_dsn(url))
     database = Database(url, Settings(database_url=url))
     try:
         await until_digested(connection)
         async with database.session() as session:
             assert await count_differences(session) == []
-        assert await connection.fetchval("SELECT sum(chains) FROM incidents") == chains
-        assert await connection.fetchval("SELECT count(*) FROM incident_chains") == chains
+        counted = int(await connection.fetchval("SELECT sum(chains) FROM incidents"))
+        assert await connection.fetchval("SELECT count(*) FROM incident_chains") == counted
         opened = await connection.fetch(
             """SELECT incident_id, count(*) FILTER (WHERE kind = 'opened') FROM incidents
                LEFT JOIN events USING (incident_id) GROUP BY incident_id"""
@@ -72,6 +72,7 @@ async def hold_the_counts(url: str, *, chains: int) -> None:
         assert len(opened) <= len(KINDS)
         wrong = "SELECT * FROM incident_hours WHERE chains <= 0 OR errors <= 0"
         assert await connection.fetch(wrong) == []
+        return counted
     finally:
         await database.close()
         await connection.close()
@@ -82,7 +83,7 @@ async def test_killed_at_a_step_of_the_digest(api: Api, shared_url: str, step: s
     table, mode, statement = STEPS[step]
     # With incidents that are there already, and without.
     await send(api.url, failing_chains(4))
-    await hold_the_counts(shared_url, chains=4)
+    assert await chains_counted(shared_url) == 4
     async with held(shared_url, f"LOCK TABLE {table} IN {mode} MODE") as watch:
         await send(api.url, failing_chains(20))
         await until_waiting(watch, statement)
@@ -90,7 +91,7 @@ async def test_killed_at_a_step_of_the_digest(api: Api, shared_url: str, step: s
 
     await api.start()
 
-    await hold_the_counts(shared_url, chains=24)
+    assert await chains_counted(shared_url) == 24
 
 
 async def test_killed_after_the_commit_of_a_round(api: Api, proxy: Proxy, shared_url: str) -> None:
@@ -108,7 +109,7 @@ async def test_killed_after_the_commit_of_a_round(api: Api, proxy: Proxy, shared
 
     await api.start()
 
-    await hold_the_counts(shared_url, chains=20)
+    assert await chains_counted(shared_url) == 20
 
 
 async def test_killed_at_any_moment_while_a_thousand_chains_are_digested(
@@ -121,7 +122,7 @@ async def test_killed_at_any_moment_while_a_thousand_chains_are_digested(
         await api.kill()
         await api.start()
 
-    await hold_the_counts(shared_url, chains=1000)
+    assert await chains_counted(shared_url) == 1000
 
 
 async def digested_by(api: Api) -> float:
@@ -148,7 +149,7 @@ async def test_two_replicas_share_the_digest_and_neither_waits_for_the_other_for
             return all([await digested_by(one) > 0 for one in replicas]) and sent >= 2_000
 
         await until(both_worked, seconds=60)
-        await hold_the_counts(shared_url, chains=sent)
+        assert await chains_counted(shared_url) == sent
         told = [await digested_by(one) for one in replicas]
         logs = "".join(one.log for one in replicas)
     finally:

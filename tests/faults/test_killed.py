@@ -44,7 +44,9 @@ async def test_killed_between_copy_and_commit(api: Api, shared_url: str) -> None
         await api.kill()
 
     await api.start()
-    await hold_the_law(ledger, api.url, shared_url)
+    books = await hold_the_law(ledger, api.url, shared_url)
+
+    assert books.stored.keys() == ledger.records.keys()
 
 
 async def test_killed_after_the_commit_before_the_answer(
@@ -75,7 +77,9 @@ async def test_an_answer_to_commit_that_is_lost_stores_nothing_twice(
         proxy.withholding_commits = False
         proxy.cut()
 
-    await hold_the_law(ledger, api.url, shared_url)
+    books = await hold_the_law(ledger, api.url, shared_url)
+
+    assert books.stored.keys() == ledger.records.keys()
 
 
 async def test_killed_at_any_moment_under_load(api: Api, shared_url: str) -> None:

@@ -119,7 +119,9 @@ async def test_killed_while_a_write_to_the_spool_waits(
 
     proxy.come_back()
 
-    await hold_the_law(ledger, api.url, shared_url)
+    books = await hold_the_law(ledger, api.url, shared_url)
+
+    assert books.stored.keys() == ledger.records.keys()
 
 
 async def test_killed_while_draining_before_the_commit(
@@ -169,7 +171,9 @@ async def test_killed_at_any_moment_of_a_drain_under_load(
             await api.kill()
             await api.start()
 
-    await hold_the_law(ledger, api.url, shared_url)
+    books = await hold_the_law(ledger, api.url, shared_url)
+
+    assert books.stored.keys() == ledger.records.keys()
     await until_drained(api.home)
 
 

@@ -90,6 +90,7 @@ async def test_listeners_that_leave_in_any_way_leave_nothing_behind(
         await take(response, 1)
 
     await until_listeners(api, 0)
+    assert await metric(api, "prodsentinel_live_listeners") == 0
 
 
 async def _leave_at_once(api: Api) -> None:
