@@ -185,6 +185,9 @@ class Digest:
         self._gauge_due = time.monotonic()
         self._silence_due = time.monotonic()
         self._refresh_due = time.monotonic()
+        self._rate_since = time.monotonic()
+        self._rate_from = 0
+        self._last_rate = 0.0
         self._catalogue_is_current = False
         self._rematching = ""
         self._shortcut: Shortcut | None = None
@@ -215,12 +218,18 @@ class Digest:
     async def _rest(self, worked: float, late: float) -> None:
         """It shares an interpreter with the requests: as long as it worked, shorter when chains
         wait, and longer while requests keep it busy. What waits for it waits in the database."""
-        before, looked = self._records_written(), time.monotonic()
         share = REST_WHEN_LATE if late > LATE_SECONDS else 1.0
+        if self._rate() > BUSY_RECORDS_A_SECOND:
+            share = REST_WHILE_BUSY
         await asyncio.sleep(min(worked * share, LONGEST_REST_SECONDS))
-        rate = (self._records_written() - before) / (time.monotonic() - looked)
-        if rate > BUSY_RECORDS_A_SECOND:
-            await asyncio.sleep(min(worked * REST_WHILE_BUSY, LONGEST_REST_SECONDS))
+
+    def _rate(self) -> float:
+        """Records written a second, over at least one: groups are stored in bursts."""
+        now, written = time.monotonic(), self._records_written()
+        if now - self._rate_since >= 1.0:
+            self._last_rate = (written - self._rate_from) / (now - self._rate_since)
+            self._rate_since, self._rate_from = now, written
+        return self._last_rate
 
     async def _round(self) -> float | None:
         """How late it is, in seconds; None when there was nothing to do."""
