@@ -27,7 +27,7 @@ from app.store.arrivals import Moment, look_back
 
 log = structlog.get_logger(__name__)
 
-POLL_SECONDS: Final = 0.4
+POLL_SECONDS: Final = 0.5
 REST: Final = 4
 """A poll rests so many times as long as it took: a slow one takes a fifth of a connection."""
 LONGEST_BREAK: Final = timedelta(minutes=15)

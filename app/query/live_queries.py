@@ -32,9 +32,9 @@ from app.store import arrivals
 from app.store.arrivals import CAME_SINCE, HELD_BY, NOW, PLAN, Moment, read_moment
 from app.store.tables import log_records
 
-_LIMITED: Final = text("SELECT set_config('statement_timeout', :ms, true)")
-_PLAN: Final = text(PLAN)
 _NOW: Final = text(NOW)
+# One way to the server and back instead of three: while records come in, each waits its turn.
+_BEGIN: Final = text(f"{NOW}, ({PLAN}), set_config('statement_timeout', :ms, true)")
 _ORDER: Final = ("received_at", "record_id", "correlation_id", "occurred_at")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -75,9 +75,8 @@ async def came_since(
     The session must not have been used before: all is read of one snapshot.
     """
     await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    moment = await moment_now(session)
-    await session.execute(_PLAN)
-    await session.execute(_LIMITED, {"ms": str(int(seconds * 1000))})
+    begun = (await session.execute(_BEGIN, {"ms": str(int(seconds * 1000))})).one()
+    moment = read_moment(begun.snapshot, begun.taken_at)
     parameters = arrivals.since(since, look_back)
     if until:
         parameters |= arrivals.until(until)
