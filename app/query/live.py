@@ -1,4 +1,4 @@
-"""The live tail of one process: one poll for each search, shared by all who listen to it.
+"""The live tail of one process: one poll for all searches that somebody listens to.
 
 Records are found in the database, so it does not matter which replica took them. Each poll asks
 what came since the snapshot of the one before (`app.store.arrivals`): so it need not stay behind
@@ -18,16 +18,10 @@ from sqlalchemy.exc import DBAPIError
 from app import metrics
 from app.database import Database, DatabaseUnavailable
 from app.errors import AppError
-from app.query.live_events import (
-    MOST_REMAINING,
-    Place,
-    batch_of,
-    opening,
-    skipped,
-)
+from app.query.live_events import MOST_REMAINING, Place, batch_of, opening, skipped
+from app.query.live_finder import STATEMENT_SECONDS, Finder, Found
 from app.query.live_listener import Listener
-from app.query.live_queries import came_since, moment_now
-from app.query.search import Search
+from app.query.search import Search, to_text
 from app.settings import Settings
 from app.store.arrivals import Moment, look_back
 
@@ -36,187 +30,162 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS: Final = 0.5
 REST: Final = 4
 """A poll rests so many times as long as it took: a slow one takes a fifth of a connection."""
-MOST_AT_ONCE: Final = 500
-"""Records of one poll; of more the newest."""
 LONGEST_BREAK: Final = timedelta(minutes=15)
 """After a longer one a listener begins anew."""
 MOST_LISTENERS: Final = 500
 MOST_SEARCHES: Final = 32
-AT_ONCE: Final = 2
-"""Polls that use a connection at the same time."""
-Turn = asyncio.Semaphore
+MOST_TEXT: Final = 30_000
+"""Characters of all searches: a statement has at most 32,767 parameters, and none has more than
+its text has characters."""
+RESUMING_AT_ONCE: Final = 2
+_TOO_LONG: Final = "to find what came took too long"
 
 
 class TooManyListeners(AppError):
     """This process has as many listeners as it can serve; try again shortly."""
 
 
-class _Poll:
-    """What came for one search, again and again, until nobody listens."""
+class LiveTail:
+    """Tells listeners what came, again and again, until nobody listens."""
 
-    def __init__(self, search: Search, database: Database, back: timedelta, turn: Turn) -> None:
-        self.search = search
-        self.listeners: set[Listener] = set()
-        self.joining = 0
-        self._database = database
-        self._look_back = back
-        self._turn = turn
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._finder = Finder(database, look_back(settings))
+        self._audiences: dict[Search, set[Listener]] = {}
+        self._moment: Moment | None = None
+        self._polling: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._nobody = asyncio.Event()
-        self._moment: Moment | None = None
+        self._resuming = asyncio.Semaphore(RESUMING_AT_ONCE)
 
-    @property
-    def is_wanted(self) -> bool:
-        return bool(self.listeners or self.joining)
+    def listeners(self) -> int:
+        return sum(map(len, self._audiences.values()))
 
-    async def add(self, resumed: Place | None) -> Listener:
+    def searches(self) -> int:
+        return len(self._audiences)
+
+    async def join(self, search: Search, resumed: Place | None = None) -> Listener:
         """Somebody who hears all that comes from now on, or since the place where it left.
 
-        Raises `DatabaseUnavailable`.
+        Raises `TooManyListeners`, `DatabaseUnavailable`.
         """
         async with self._lock:
-            # A place may be newer than ours: another replica gave it out.
-            moment = self._moment
-            if moment is None or resumed:
-                moment = await self._advance()
-            place = Place(moment=moment)
+            if self._is_full(search):
+                raise TooManyListeners
+            now = await self._reached(resumed)
+            place = Place(moment=now)
             listener = Listener(opening(resumed or place), place)
-            for event in await self._missed(resumed, moment) if resumed else ():
-                listener.tell(event)
-            self.listeners.add(listener)
-            return listener
+            self._audiences.setdefault(search, set()).add(listener)
+            if self._polling is None:
+                self._polling = asyncio.create_task(self._poll(), name="live tail")
+        if resumed:
+            try:
+                listener.tell_missed(await self._missed(search, resumed, now))
+            except BaseException:
+                self.leave(search, listener)
+                raise
+        return listener
 
-    def remove(self, listener: Listener) -> None:
+    def leave(self, search: Search, listener: Listener) -> None:
+        """It hears nothing more; the last one ends the poll."""
         listener.end()
-        self.listeners.discard(listener)
-        if not self.listeners:
+        self._keep_present(search)
+
+    async def close(self) -> None:
+        """At the end of the process."""
+        if self._polling:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+
+    def _is_full(self, search: Search) -> bool:
+        texts = sum(len(to_text(one)) for one in self._audiences.keys() | {search})
+        is_one_more = search not in self._audiences
+        return self.listeners() >= MOST_LISTENERS or (
+            is_one_more and (self.searches() >= MOST_SEARCHES or texts > MOST_TEXT)
+        )
+
+    def _keep_present(self, search: Search) -> None:
+        present = {one for one in self._audiences.pop(search, ()) if not one.is_gone}
+        if present:
+            self._audiences[search] = present
+        elif not self._audiences:
             self._nobody.set()
 
-    async def run(self) -> None:
-        while self.is_wanted:
-            started = time.monotonic()
-            with suppress(DatabaseUnavailable):
-                # The place stays meanwhile: what came is told when the database is back.
-                async with self._lock:
-                    await self._advance()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(POLL_SECONDS, REST * (time.monotonic() - started))):
-                    await self._nobody.wait()
-                    self._nobody.clear()
+    async def _poll(self) -> None:
+        try:
+            while self._audiences:
+                started = time.monotonic()
+                with suppress(DatabaseUnavailable):
+                    # The place stays meanwhile: what came is told when the database is back.
+                    async with self._lock:
+                        await self._advance()
+                await self._rest(time.monotonic() - started)
+        except Exception:
+            log.exception("live_tail_failed")
+        finally:
+            # Whoever still listens comes back by itself, to a new poll.
+            for listener in [one for all_ in self._audiences.values() for one in all_]:
+                listener.end()
+            self._audiences.clear()
+            self._moment = self._polling = None
+
+    async def _rest(self, took: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(POLL_SECONDS, REST * min(took, STATEMENT_SECONDS))):
+                await self._nobody.wait()
+        self._nobody.clear()
+
+    async def _reached(self, resumed: Place | None) -> Moment:
+        """A moment that is not before this place, up to which all was told."""
+        # A place may be newer than ours: another replica gave it out.
+        if self._moment and not (resumed and _last(resumed).following >= self._moment.following):
+            return self._moment
+        return await self._advance()
 
     async def _advance(self) -> Moment:
         """Tell what came, and go on to now. Raises `DatabaseUnavailable`."""
-        try:
-            self._moment = await self._tell_what_came(self._moment)
-        except DBAPIError as error:
-            log.warning("live_tail_begins_anew", reason=repr(error.orig))
-            self._moment = await self._tell_what_came(None)
-            for listener in self.listeners:
-                listener.tell(skipped(None, "to find what came took too long"))
+        if self._moment and self._audiences:
+            found = await self._finder.find(list(self._audiences), self._moment)
+            # Nothing is awaited from here on: all is told, or nothing was.
+            self._tell(found, since=self._moment)
+            self._moment = found.moment
+        else:
+            self._moment = await self._finder.now()
         return self._moment
 
-    async def _tell_what_came(self, since: Moment | None) -> Moment:
-        async with self._turn, self._database.session() as session:
-            if since is None:
-                return await moment_now(session)
-            came = await came_since(
-                session, self.search, since, look_back=self._look_back, most=MOST_AT_ONCE
-            )
-        metrics.LIVE_SKIPPED.inc(came.left_out)
-        batch = batch_of(came.records, since=since, until=came.moment, left_out=came.left_out)
-        for listener in self.listeners:
-            listener.offer(batch)
-        self.listeners = {listener for listener in self.listeners if not listener.is_gone}
-        return came.moment
+    def _tell(self, found: Found, *, since: Moment) -> None:
+        for search in found.missed:
+            for listener in self._audiences.get(search, ()):
+                listener.tell(skipped(None, _TOO_LONG))
+        for search, told in found.told.items():
+            metrics.LIVE_SKIPPED.inc(told.left_out)
+            batch = batch_of(told.records, since=since, until=found.moment, left_out=told.left_out)
+            for listener in self._audiences.get(search, ()):
+                listener.offer(batch)
+            self._keep_present(search)
 
-    async def _missed(self, place: Place, now: Moment) -> list[bytes]:
+    async def _missed(self, search: Search, place: Place, now: Moment) -> list[bytes]:
         """What came between a place and now."""
-        last = place.following or place.moment
+        last = _last(place)
         # One of the future is that of another database.
         if now.taken_at - place.moment.taken_at > LONGEST_BREAK or last.following > now.following:
             return [skipped(None, "the break was too long")]
         try:
             rest = b""
             if place.following:
-                rest = await self._between(place.moment, last, most=place.remaining)
-            return [part for part in (rest, await self._between(last, now)) if part]
+                rest = await self._between(search, place.moment, last, most=place.remaining)
+            return [part for part in (rest, await self._between(search, last, now)) if part]
         except DBAPIError:
-            return [skipped(None, "to find what came took too long")]
+            return [skipped(None, _TOO_LONG)]
 
-    async def _between(self, since: Moment, until: Moment, *, most: int = 0) -> bytes:
-        async with self._turn, self._database.session() as session:
-            came = await came_since(
-                session,
-                self.search,
-                since,
-                look_back=self._look_back,
-                most=most or MOST_REMAINING,
-                until=until,
-            )
+    async def _between(
+        self, search: Search, since: Moment, until: Moment, *, most: int = 0
+    ) -> bytes:
+        async with self._resuming:
+            told = await self._finder.between(search, since, until, most=most or MOST_REMAINING)
         # The rest of a batch leaves out what was read before, not what nobody will read.
-        left_out = 0 if most else came.left_out
-        return batch_of(came.records, since=since, until=until, left_out=left_out).payload
+        left_out = 0 if most else told.left_out
+        return batch_of(told.records, since=since, until=until, left_out=left_out).payload
 
 
-class LiveTail:
-    """All polls of one process."""
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self._database = database
-        self._look_back = look_back(settings)
-        self._turn = Turn(AT_ONCE)
-        self._polls: dict[Search, _Poll] = {}
-        self._tasks: dict[_Poll, asyncio.Task[None]] = {}
-
-    def listeners(self) -> int:
-        return sum(len(poll.listeners) for poll in self._polls.values())
-
-    def polls(self) -> int:
-        return len(self._polls)
-
-    async def join(self, search: Search, resumed: Place | None = None) -> Listener:
-        """Raises `TooManyListeners`, `DatabaseUnavailable`."""
-        poll = self._polls.get(search)
-        if self.listeners() >= MOST_LISTENERS or (not poll and self.polls() >= MOST_SEARCHES):
-            raise TooManyListeners
-        if poll is None:
-            poll = _Poll(search, self._database, self._look_back, self._turn)
-            self._polls[search] = poll
-        poll.joining += 1
-        try:
-            listener = await poll.add(resumed)
-            if poll not in self._tasks:
-                self._tasks[poll] = asyncio.create_task(self._run(poll), name="live tail")
-            return listener
-        finally:
-            poll.joining -= 1
-            self._forget_unwanted(poll)
-
-    def leave(self, search: Search, listener: Listener) -> None:
-        """It hears nothing more; the last one ends the poll."""
-        if poll := self._polls.get(search):
-            poll.remove(listener)
-            self._forget_unwanted(poll)
-
-    async def _run(self, poll: _Poll) -> None:
-        try:
-            await poll.run()
-        except Exception:
-            log.exception("live_tail_failed")
-        finally:
-            # Whoever still listens comes back by itself, to a new poll.
-            for listener in list(poll.listeners):
-                poll.remove(listener)
-            self._forget_unwanted(poll)
-            del self._tasks[poll]
-
-    def _forget_unwanted(self, poll: _Poll) -> None:
-        if not poll.is_wanted and self._polls.get(poll.search) is poll:
-            del self._polls[poll.search]
-
-    async def close(self) -> None:
-        """At the end of the process."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+def _last(place: Place) -> Moment:
+    return place.following or place.moment

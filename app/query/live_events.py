@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from app.query.cursors import InvalidCursor
-from app.query.log_views import LogView
 from app.store.arrivals import Moment, read_moment
 
 RETRY_MS: Final = 2_000
@@ -94,14 +93,13 @@ def skipped(records: int | None, reason: str) -> bytes:
     return b"event: skipped\ndata: " + _encode({"records": records, "reason": reason}) + b"\n\n"
 
 
-def batch_of(records: Sequence[LogView], *, since: Moment, until: Moment, left_out: int) -> Batch:
-    """The events of what came between two moments; the oldest ones may have been left out."""
+def batch_of(records: Sequence[bytes], *, since: Moment, until: Moment, left_out: int) -> Batch:
+    """The events of what came between two moments, each record given as JSON; the oldest ones may
+    have been left out."""
     parts = [skipped(left_out, "too many at once")] if left_out else []
     for number, record in enumerate(records, 1):
         place = Place(moment=until)
         if remaining := len(records) - number:
             place = Place(moment=since, following=until, remaining=remaining)
-        parts.append(
-            b"id: " + write_place(place).encode() + b"\ndata: " + _encode(record) + b"\n\n"
-        )
+        parts.append(b"id: " + write_place(place).encode() + b"\ndata: " + record + b"\n\n")
     return Batch(payload=b"".join(parts), records=len(records), place=Place(moment=until))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -38,6 +39,11 @@ class Listener:
             return
         self._tell_left_out()
         self._push(batch.payload)
+
+    def tell_missed(self, events: Iterable[bytes]) -> None:
+        """What came before it was there: ahead of what was offered since, behind the first."""
+        for place, event in enumerate(events, 1):
+            self._waiting.insert(place, event)
 
     def tell(self, event: bytes) -> None:
         """An event that belongs to no record."""

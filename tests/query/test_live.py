@@ -3,13 +3,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.database import Database
 from app.normalise.record import LogRecord, Severity
-from app.query import live, live_listener
+from app.query import live, live_finder, live_listener
 from app.query.cursors import InvalidCursor
 from app.query.live import LiveTail, TooManyListeners
 from app.query.live_events import Batch, Place, read_place, write_place
@@ -58,7 +59,9 @@ async def heard(listener: Listener, count: int) -> list[Event]:
     found: list[Event] = []
     async with asyncio.timeout(20):
         while len(found) < count:
-            found += events_in(await listener.next())
+            sent = await listener.next()
+            assert sent, "the stream ended"
+            found += events_in(sent)
     return found
 
 
@@ -69,8 +72,10 @@ def messages(found: list[Event]) -> list[str]:
 @asynccontextmanager
 async def tailing(database: Database, settings: Settings) -> AsyncIterator[LiveTail]:
     tail = LiveTail(database, settings)
-    yield tail
-    await tail.close()
+    try:
+        yield tail
+    finally:
+        await tail.close()
 
 
 async def store(database: Database, *records: LogRecord) -> None:
@@ -157,10 +162,86 @@ async def test_many_listeners_of_one_search_cost_one_query(
             for listener in (*listeners, same):
                 assert messages(await heard(listener, 1)) == ["paid"]
 
-        assert tail.polls() == 1
+        assert tail.searches() == 1
 
     # Two polls at most: the record may come while one is under way.
     assert len([one for one in sent if "OFFSET 0" in one]) <= 2
+
+
+@asynccontextmanager
+async def in_the_way(connection: asyncpg.Connection, table: str) -> AsyncIterator[None]:
+    """Whoever reads the table waits."""
+    async with connection.transaction():
+        await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+async def test_many_searches_cost_one_query(database: Database, settings: Settings) -> None:
+    async with tailing(database, settings) as tail:
+        listeners = [await tail.join(parse_search(f"service:payment -m{n}")) for n in range(10)]
+        with statements(database) as sent:
+            await store(database, a_record("paid"))
+            for listener in listeners:
+                assert messages(await heard(listener, 1)) == ["paid"]
+
+    assert len([one for one in sent if "OFFSET 0" in one]) <= 2
+
+
+async def test_a_search_that_fails_takes_no_other_with_it_and_comes_back(
+    database: Database,
+    settings: Settings,
+    connection: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_finder, "STATEMENT_SECONDS", 0.5)
+    monkeypatch.setattr(live_finder, "APART_SECONDS", 0.5)
+    async with tailing(database, settings) as tail:
+        one = await tail.join(parse_search("service:payment"))
+        other = await tail.join(parse_search("level:>=error"))
+        failing = await tail.join(parse_search("-has:issue"))
+        async with in_the_way(connection, "matches"):
+            await store(
+                database,
+                a_record("paid"),
+                a_record("declined", level=Severity.ERROR),
+                a_record("refused", service="gateway", level=Severity.ERROR),
+            )
+            first = [await heard(listener, 2) for listener in (one, other)]
+            (told,) = await heard(failing, 1)
+        while not failing.is_gone:
+            await store(database, a_record("fresh", level=Severity.ERROR))
+            if (await heard(failing, 1))[0].kind == "message":
+                break
+        rest = [await heard(listener, 1) for listener in (one, other)]
+
+    assert [sorted(messages(found)) for found in first] == [
+        ["declined", "paid"],
+        ["declined", "refused"],
+    ]
+    assert (told.kind, told.data["records"]) == ("skipped", None)
+    assert {message for found in rest for message in messages(found)} == {"fresh"}
+
+
+async def test_when_what_came_cannot_be_read_in_time_all_begin_anew(
+    database: Database,
+    settings: Settings,
+    connection: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_finder, "STATEMENT_SECONDS", 0.2)
+    async with tailing(database, settings) as tail:
+        listeners = [await tail.join(parse_search(text)) for text in ("", "service:payment")]
+        async with in_the_way(connection, "late_arrivals"):
+            told = [await heard(listener, 1) for listener in listeners]
+        monkeypatch.undo()
+        await store(database, a_record("fresh"))
+        for listener in listeners:
+            found = await heard(listener, 1)
+            while found[-1].kind == "skipped":
+                found = await heard(listener, 1)
+            assert messages(found) == ["fresh"]
+
+    assert [(event.kind, event.data["records"]) for (event,) in told] == 2 * [("skipped", None)]
 
 
 async def test_nobody_listening_costs_nothing(database: Database, settings: Settings) -> None:
@@ -171,14 +252,14 @@ async def test_nobody_listening_costs_nothing(database: Database, settings: Sett
         with statements(database) as sent:
             await asyncio.sleep(2 * live.POLL_SECONDS)
 
-        assert (tail.polls(), tail.listeners(), sent) == (0, 0, [])
+        assert (tail.searches(), tail.listeners(), sent) == (0, 0, [])
         assert await listener.next() == b""
 
 
 async def test_of_too_many_at_once_the_newest_are_told_and_the_others_counted(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MOST_AT_ONCE", 3)
+    monkeypatch.setattr(live_finder, "MOST_AT_ONCE", 3)
     async with tailing(database, settings) as tail:
         listener = await tail.join(ALL)
         now = datetime.now(UTC)
@@ -229,7 +310,7 @@ async def test_a_listener_that_was_let_go_ends_its_poll(
     monkeypatch.setattr(live_listener, "MOST_WAITING", 1)
     async with tailing(database, settings) as tail, asyncio.timeout(20):
         await tail.join(ALL)
-        while tail.polls():
+        while tail.searches():
             await store(database, a_record())
             await asyncio.sleep(0.1)
 
@@ -277,8 +358,12 @@ async def test_one_process_has_a_bounded_number_of_searches_and_listeners(
 ) -> None:
     monkeypatch.setattr(live, "MOST_SEARCHES", 2)
     monkeypatch.setattr(live, "MOST_LISTENERS", 3)
+    monkeypatch.setattr(live, "MOST_TEXT", 5)
     async with tailing(database, settings) as tail:
-        for text in ("a", "b", "b"):
+        await tail.join(parse_search("a"))
+        with pytest.raises(TooManyListeners):
+            await tail.join(parse_search("longer"))
+        for text in ("b", "b"):
             await tail.join(parse_search(text))
 
         for text in ("a", "c"):
