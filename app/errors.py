@@ -35,6 +35,7 @@ AppError
 ├── InvalidSavedSearch      (query)
 ├── SearchTooSlow           (query)
 ├── ReaderLeft              (query)
+├── ForeignForm             (pages)
 ├── NotAMatch               (catalogue)
 ├── ServiceUnreachable      (canary)
 ├── NoAnswer                (ask)

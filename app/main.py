@@ -28,7 +28,11 @@ from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
 from app.incidents.handlers import router as incidents_router
 from app.normalise.record import LogRecord
-from app.problems import problem_details
+from app.pages.assets import Assets
+from app.pages.drawing import Pages
+from app.pages.failing import problem_pages, unrouted
+from app.pages.router import make_router
+from app.problems import problem_answer, problem_details, problem_of_any
 from app.query.chain_handlers import router as chain_router
 from app.query.forget import Forgetter
 from app.query.forget_handlers import router as forget_router
@@ -81,6 +85,10 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
     alerts = Alerts(database, sender, settings)
     counting = Counting(database, settings)
     live_tail = LiveTail(database, settings)
+    check_health = HealthCheck(database, digest, catalogue, outage)
+    assets = Assets()
+    pages = Pages(assets, check_health)
+    failing = problem_pages(pages, problem_of_any)
     provided = {
         "settings": settings,
         "database": database,
@@ -89,7 +97,9 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
         "sender": sender,
         "live_tail": live_tail,
         "forgetter": Forgetter(database, spool if settings.spool_max_bytes else None),
-        "check_health": HealthCheck(database, digest, catalogue, outage),
+        "check_health": check_health,
+        "assets": assets,
+        "pages": pages,
     }
 
     @asynccontextmanager
@@ -121,10 +131,11 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             spool.close()
 
     return Litestar(
-        route_handlers=[_straight_router(accept), _measured_router()],
+        route_handlers=[_straight_router(accept), _measured_router(make_router(failing))],
         lifespan=[lifespan],
         dependencies={name: _constant(value) for name, value in provided.items()},
         plugins=[problem_details],
+        exception_handlers=unrouted(failing[Exception], problem_answer),
         openapi_config=_openapi(),
         logging_config=None,
     )
@@ -161,7 +172,7 @@ def _straight_router(accept: Accept) -> Router:
     )
 
 
-def _measured_router() -> Router:
+def _measured_router(pages: Router) -> Router:
     # Grouped: by raw path every correlation ID would become a time series.
     measure = PrometheusConfig(app_name="prodsentinel", prefix="prodsentinel_http", group_path=True)
     return Router(
@@ -180,6 +191,7 @@ def _measured_router() -> Router:
             forget_router,
             logs_router,
             PrometheusController,
+            pages,
         ],
         middleware=[CorrelationMiddleware(), measure.middleware],
     )

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
+from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import (
     ProblemDetailsConfig,
@@ -131,6 +132,20 @@ def problem_of_unexpected(error: Exception) -> ProblemDetailsException:
     """What an error that nobody raised on purpose says over HTTP; the log says more."""
     log.error("request_failed", exc_info=error)
     return _problem(500, "The service failed; its log says why.")
+
+
+def problem_of_any(error: Exception) -> ProblemDetailsException:
+    """The same of any error, for those who draw it in their own way."""
+    if isinstance(error, AppError):
+        return problem_of(error)
+    if isinstance(error, HTTPException):
+        return _from_http(error)
+    return problem_of_unexpected(error)
+
+
+def problem_answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Problem details, for the handlers of addresses that nothing answers."""
+    return problem_of_any(error).to_response(request)
 
 
 problem_details = ProblemDetailsPlugin(

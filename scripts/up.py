@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts import environment
+from scripts import assets, environment
 
 environment.enter(environment.RUN)
 
@@ -103,6 +103,7 @@ def _settings(port: int | None, data: Path | None, database_url: str | None) -> 
 def run(settings: Settings, *, traffic: bool) -> int:
     """Everything on its own port, until a signal or until one of the processes ends."""
     require_free(settings.port)
+    assets.try_to_build()
     ports = FAKE_SERVICE_PORTS if all(map(is_free, FAKE_SERVICE_PORTS)) else free_ports(3)
     data = Path(settings.data_dir)
     _say("Starting PostgreSQL, the service and three fake services …")
@@ -119,6 +120,7 @@ def run(settings: Settings, *, traffic: bool) -> int:
 def _print_places(api: str, services: dict[str, str], url: str, data: Path) -> None:
     console.print("[bold]ProdSentinel is up.[/] Ctrl-C stops it.\n")
     places = {
+        "the page": api,
         "incidents": f"{api}/api/incidents",
         "known issues": f"{api}/api/known-issues",
         "API documents": f"{api}/schema",

@@ -11,7 +11,7 @@ import pytest
 APP = Path(__file__).resolve().parent.parent / "app"
 ROOMS = (
     "receive", "normalise", "signatures", "store", "catalogue", "correlate", "incidents", "alerts",
-    "query",
+    "query", "pages",
 )  # fmt: skip
 CLIENTS = ("ask", "canary")
 """Rooms that know the service by its HTTP address alone."""

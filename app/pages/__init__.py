@@ -1,0 +1,1 @@
+"""The pages people read: templates and thin handlers over `query`. HTML, no SQL."""

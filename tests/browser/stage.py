@@ -1,0 +1,71 @@
+"""What stands in the service that the browser tests look at."""
+
+from typing import Final
+
+import httpx
+import msgspec
+
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SCENARIOS: Final = (
+    "raw-sql-text",
+    "uuid-not-json-serializable",
+    "asyncpg-dsn-scheme",
+    "enum-drift",
+)
+"""Known issues that really happen, those that happen quickly."""
+UNKNOWN_CHAINS: Final = 7
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    database_url: str
+
+    def get(self, path: str) -> httpx.Response:
+        """What the JSON API says."""
+        return httpx.get(f"{self.url}{path}", timeout=20)
+
+    def post(self, path: str, body: object) -> httpx.Response:
+        return httpx.post(f"{self.url}{path}", json=body, timeout=20)
+
+    def incident(self, known_issue_id: str | None) -> str:
+        """The ID of the incident that this known issue explains; None: of one that none does."""
+        listed = self.get("/api/incidents?limit=500").json()["incidents"]
+        return next(
+            str(one["incident_id"]) for one in listed if one["known_issue_id"] == known_issue_id
+        )
+
+    def chain(self, known_issue_id: str | None) -> str:
+        """The correlation ID of a chain of that incident."""
+        incident = self.get(f"/api/incidents/{self.incident(known_issue_id)}").json()
+        return str(incident["sample_chains"][0]["correlation_id"])
+
+
+def send_unknown(url: str) -> None:
+    """Chains over three services that fail of what no document knows, and one with a gap."""
+    records = [one for number in range(UNKNOWN_CHAINS) for one in _unknown(number)]
+    answer = httpx.post(f"{url}/ingest/logs", json=records, timeout=20)
+    assert answer.json()["accepted"] == len(records)
+
+
+def _unknown(number: int) -> list[dict[str, object]]:
+    chain = f"order-77{number:02}"
+    shared: dict[str, object] = {"correlation_id": chain, "environment": "prod"}
+    return [
+        {**shared, "service": "gateway", "release": "2.4.1", "instance": "gateway-1",
+         "sequence": number * 3 + 1, "message": f"POST /checkout {chain}", "level": "info"},
+        {**shared, "service": "tariff", "release": "0.9.0", "instance": "tariff-1",
+         "level": "error", "message": "tariff table has no row for zone",
+         "exception": {"type": "ZoneMissing", "message": "no tariff for zone QX-9",
+                       "stacktrace": _TRACEBACK}},
+        {**shared, "service": "gateway", "release": "2.4.1", "instance": "gateway-1",
+         "sequence": number * 3 + 2, "level": "error", "message": "upstream tariff answered 500"},
+    ]  # fmt: skip
+
+
+_TRACEBACK: Final = """Traceback (most recent call last):
+  File "/srv/tariff/app/quote.py", line 41, in quote
+    row = table.zone(zone)
+  File "/srv/tariff/app/table.py", line 17, in zone
+    raise ZoneMissing(f"no tariff for zone {zone}")
+app.table.ZoneMissing: no tariff for zone QX-9
+"""

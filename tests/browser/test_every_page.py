@@ -1,0 +1,79 @@
+"""What holds for every page. Add yours to `PAGES`."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.looking import AXE, PHONE, serious_findings, sideways
+from tests.browser.stage import Service
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A page: its name as a file's, its address with places to fill in, and what it must say."""
+
+    name: str
+    address: str
+    title: str
+    status: int = 200
+
+
+PAGES: Final = (
+    Listed("overview", "/", "Overview"),
+    Listed("overview-week", "/?hours=168", "Overview"),
+    Listed("incidents", "/incidents", "Incidents"),
+    Listed("not-found", "/nothing-here", "There is nothing here", 404),
+    Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
+)
+"""In addresses `{known}` and `{unknown}` are incidents, `{chain}` and `{unknown_chain}` chains."""
+
+
+def filled(address: str, service: Service) -> str:
+    """The address with the names of what is stored."""
+    if "{known}" in address:
+        address = address.replace("{known}", service.incident("raw-sql-text"))
+    if "{unknown}" in address:
+        address = address.replace("{unknown}", service.incident(None))
+    if "{chain}" in address:
+        address = address.replace("{chain}", service.chain("raw-sql-text"))
+    if "{unknown_chain}" in address:
+        address = address.replace("{unknown_chain}", service.chain(None))
+    return address
+
+
+def expected_errors(errors: list[str], status: int) -> None:
+    """The browser itself writes that a page answered with an error."""
+    if status != 200:
+        errors[:] = [one for one in errors if f"status of {status}" not in one]
+
+
+@pytest.mark.parametrize("listed", PAGES, ids=lambda listed: listed.name)
+def test_a_page_says_what_it_is_and_is_readable_by_all(
+    listed: Listed, page: Page, service: Service, errors: list[str], screenshots: Path
+) -> None:
+    answer = page.goto(filled(listed.address, service))
+
+    assert answer is not None
+    assert answer.status == listed.status
+    assert page.title() == f"{listed.title} · ProdSentinel"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=screenshots / f"{listed.name}-{scheme}.png", full_page=True)
+        assert not AXE.is_file() or serious_findings(page) == []
+    expected_errors(errors, listed.status)
+    if not AXE.is_file():
+        pytest.skip("axe was not built, so nothing looked for what some cannot read")
+
+
+@pytest.mark.parametrize("listed", PAGES, ids=lambda listed: listed.name)
+def test_a_page_fits_a_phone(
+    listed: Listed, page: Page, service: Service, errors: list[str], screenshots: Path
+) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 740})
+    page.goto(filled(listed.address, service))
+
+    assert sideways(page) == (0, [])
+    page.screenshot(path=screenshots / f"{listed.name}-phone.png", full_page=True)
+    expected_errors(errors, listed.status)

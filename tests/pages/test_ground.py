@@ -1,0 +1,91 @@
+"""What all pages share: headers, compression, errors, assets."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.pages.assets import Assets
+from app.pages.drawing import make_environment
+from app.pages.headers import CONTENT_SECURITY_POLICY
+
+pytestmark = pytest.mark.anyio
+BROWSER = {"Accept": "text/html,application/xhtml+xml"}
+
+
+async def test_every_page_forbids_scripts_and_styles_that_are_not_its_own(
+    client: httpx.AsyncClient,
+) -> None:
+    for path in ("/", "/incidents", "/nothing-here", "/incidents?after=%21"):
+        answer = await client.get(path, headers=BROWSER)
+
+        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", answer.text)
+
+
+async def test_an_address_without_a_page_is_a_page_to_people_and_a_problem_to_programs(
+    client: httpx.AsyncClient,
+) -> None:
+    people = await client.get("/nothing-here", headers=BROWSER)
+    programs = await client.get("/nothing-here")
+    api = await client.get("/api/nothing-here", headers=BROWSER)
+
+    assert (people.status_code, people.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is nothing here" in people.text
+    assert programs.headers["content-type"] == "application/problem+json"
+    assert api.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_cursor_that_was_made_up_gets_a_page_that_says_so(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/incidents", params={"after": "made up"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
+    assert "cursor" in answer.text
+
+
+async def test_pages_are_compressed_and_the_api_is_as_it_was(client: httpx.AsyncClient) -> None:
+    page = await client.get("/", headers={"Accept-Encoding": "gzip"})
+    api = await client.get("/api/known-issues", headers={"Accept-Encoding": "gzip"})
+
+    assert page.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in api.headers
+
+
+async def test_every_file_a_page_names_is_there_and_kept_for_ever(
+    client: httpx.AsyncClient,
+) -> None:
+    page = (await client.get("/")).text
+    named = set(re.findall(r'(?:href|src)="(/assets/[^"#]+)', page))
+
+    answers = [await client.get(address) for address in sorted(named)]
+
+    assert len(named) > 3
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.headers["cache-control"] for answer in answers} == {
+        "public, max-age=31536000, immutable"
+    }
+
+
+async def test_a_file_of_another_version_is_given_and_not_kept(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/assets/0123456789abcdef/base.css")
+    outside = await client.get("/assets/0123456789abcdef/../../main.py")
+
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
+    assert outside.status_code == 404
+
+
+def test_without_the_built_files_pages_read_and_say_how_to_build_them(tmp_path: Path) -> None:
+    bare = make_environment(Assets(built=tmp_path))
+
+    html = bare.get_template("problem.html").render(
+        request_path="/", now=datetime.now(UTC), health=None, code=404, phrase="", detail="",
+        errors=[],
+    )  # fmt: skip
+
+    assert "python3 scripts/assets.py" in html
+    assert "/built/" not in html
