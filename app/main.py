@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.exceptions import ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
@@ -28,6 +29,7 @@ from app.database import Database, DatabaseUnavailable
 from app.incidents.digest import Digest
 from app.incidents.handlers import router as incidents_router
 from app.normalise.record import LogRecord
+from app.parameters import known_parameters_only, tell_invalid
 from app.problems import problem_details
 from app.query.chain_handlers import router as chain_router
 from app.query.forget import Forgetter
@@ -166,8 +168,15 @@ def _measured_router() -> Router:
     measure = PrometheusConfig(app_name="prodsentinel", prefix="prodsentinel_http", group_path=True)
     return Router(
         path="/",
+        route_handlers=[health_router, _api_router(), PrometheusController],
+        middleware=[CorrelationMiddleware(), measure.middleware],
+    )
+
+
+def _api_router() -> Router:
+    return Router(
+        path="/",
         route_handlers=[
-            health_router,
             catalogue_router,
             chain_router,
             incidents_router,
@@ -179,9 +188,9 @@ def _measured_router() -> Router:
             saved_router,
             forget_router,
             logs_router,
-            PrometheusController,
         ],
-        middleware=[CorrelationMiddleware(), measure.middleware],
+        guards=[known_parameters_only],
+        exception_handlers={ValidationException: tell_invalid},
     )
 
 
