@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.exceptions import ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
@@ -32,6 +33,7 @@ from app.pages.assets import Assets
 from app.pages.drawing import Pages
 from app.pages.failing import problem_pages, unrouted
 from app.pages.router import make_router
+from app.parameters import known_parameters_only, tell_invalid
 from app.problems import problem_answer, problem_details, problem_of_any
 from app.query.chain_handlers import router as chain_router
 from app.query.forget import Forgetter
@@ -177,8 +179,15 @@ def _measured_router(pages: Router) -> Router:
     measure = PrometheusConfig(app_name="prodsentinel", prefix="prodsentinel_http", group_path=True)
     return Router(
         path="/",
+        route_handlers=[health_router, _api_router(), PrometheusController, pages],
+        middleware=[CorrelationMiddleware(), measure.middleware],
+    )
+
+
+def _api_router() -> Router:
+    return Router(
+        path="/",
         route_handlers=[
-            health_router,
             catalogue_router,
             chain_router,
             incidents_router,
@@ -190,10 +199,9 @@ def _measured_router(pages: Router) -> Router:
             saved_router,
             forget_router,
             logs_router,
-            PrometheusController,
-            pages,
         ],
-        middleware=[CorrelationMiddleware(), measure.middleware],
+        guards=[known_parameters_only],
+        exception_handlers={ValidationException: tell_invalid},
     )
 
 

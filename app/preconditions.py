@@ -8,10 +8,13 @@ from litestar.di import Provide
 from litestar.params import HeaderParameter
 
 from app.errors import AppError
+from app.shapes import shown
 
 _TAGS: Final = re.compile(r'\s*(?:W/)?"[^"\x00-\x20]*"\s*(?:,\s*(?:W/)?"[^"\x00-\x20]*"\s*)*')
 _STRONG: Final = re.compile(r'(W/)?"([^"]*)"')
-_Header = Annotated[str | None, HeaderParameter(name="If-Match", max_length=1000)]
+_Header = Annotated[
+    str | None, HeaderParameter(name="If-Match", max_length=1000, examples=shown("*"))
+]
 
 
 class PreconditionMissing(AppError):

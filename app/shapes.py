@@ -1,13 +1,43 @@
 """Shapes that all rooms share in the OpenAPI document: of texts and of errors (RFC 9457)."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
+from uuid import UUID
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example, Operation
+from litestar.openapi.spec.request_body import RequestBody
+from litestar.params import PathParameter
 
 NO_NUL: Final = r"^[^\x00]*$"
 """Pattern of a text that PostgreSQL can store."""
+SAYS_SOMETHING: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
+"""Likewise, of one that is not blank."""
+
+
+def shown(value: Any) -> list[Example]:
+    """What a parameter looks like, for its `examples`. A test sends it."""
+    return [Example(value=value)]
+
+
+def example_body(value: dict[str, Any]) -> type[Operation]:
+    """What a body looks like, for a handler's `operation_class`. A test sends it."""
+
+    @dataclass
+    class Shown(Operation):
+        def __post_init__(self) -> None:
+            if isinstance(self.request_body, RequestBody):
+                for content in self.request_body.content.values():
+                    content.examples = {"example": Example(value=value)}
+
+    return Shown
+
+
+IncidentId = Annotated[UUID, PathParameter(examples=shown("7d3c1a52-8a0f-4c0e-9c1b-2f6f0f0d9a11"))]
+SignatureId = Annotated[str, PathParameter(examples=shown("v1:1d5205bbecad97dcf794a777793f8162"))]
+KnownIssueId = Annotated[str, PathParameter(examples=shown("uuid-not-json-serializable"))]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,3 +61,9 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         )
         for status in statuses
     }
+
+
+NOT_MODIFIED: Final = {
+    304: ResponseSpec(None, generate_examples=False, description="Its reader has it already.")
+}
+"""For a handler's `responses`, where `If-None-Match` is read."""

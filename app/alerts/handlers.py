@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from litestar import Response, Router, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from app.alerts import kept_queries
 from app.alerts.deliver import Sender
@@ -29,9 +29,11 @@ from app.database import Database
 from app.errors import AppError, NotFound
 from app.preconditions import IF_MATCH, etag, holds
 from app.settings import Settings
-from app.shapes import NO_NUL, problems
+from app.shapes import NO_NUL, KnownIssueId, example_body, problems, shown
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_TargetName = Annotated[str, PathParameter(examples=shown("on-call"))]
+_DeliveryId = Annotated[UUID, PathParameter(examples=shown("c0a80101-7e57-4a11-9b0e-3f1d2c4b5a69"))]
 _View = TypeVar("_View", TargetView, ThresholdView)
 
 __all__ = ["InvalidTarget", "NotDead", "VersionChanged", "router"]
@@ -70,16 +72,16 @@ def _tagged(view: _View) -> Response[_View]:
     return Response(view, headers={"ETag": etag(view.version)})
 
 
-@get("/alert-targets", operation_id="listAlertTargets", responses=problems(503))
+@get("/alert-targets", operation_id="listAlertTargets", responses=problems(400, 503))
 async def list_targets(database: NamedDependency[Database]) -> list[TargetView]:
     """All of them, by name; without their secrets."""
     async with database.session() as session:
         return [view_of(target) for target in await all_targets(session)]
 
 
-@get("/alert-targets/{name:str}", operation_id="getAlertTarget", responses=problems(404, 503))
+@get("/alert-targets/{name:str}", operation_id="getAlertTarget", responses=problems(400, 404, 503))
 async def get_target(
-    name: FromPath[str], database: NamedDependency[Database]
+    name: _TargetName, database: NamedDependency[Database]
 ) -> Response[TargetView]:
     """One, with its version as ETag."""
     async with database.session() as session:
@@ -89,10 +91,20 @@ async def get_target(
 @put(
     "/alert-targets/{name:str}",
     operation_id="putAlertTarget",
+    operation_class=example_body(
+        {
+            "kind": "generic",
+            "url": "https://alerts.example.com/prodsentinel",
+            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "environments": ["prod"],
+            "quiet": {"begins": "20:00", "ends": "07:00", "zone": "Europe/Berlin"},
+            "urgent": ["regressed"],
+        }
+    ),
     responses=problems(400, 412, 428, 503),
 )
 async def put_target(
-    name: FromPath[str],
+    name: _TargetName,
     data: JSONBody[TargetRequest],
     database: NamedDependency[Database],
     sender: NamedDependency[Sender],
@@ -124,10 +136,10 @@ def _check(data: TargetRequest, before: Target | None, sender: Sender) -> None:
 @delete(
     "/alert-targets/{name:str}",
     operation_id="deleteAlertTarget",
-    responses=problems(400, 404, 412, 428),
+    responses=problems(400, 404, 412, 428, 503),
 )
 async def delete_target(
-    name: FromPath[str], database: NamedDependency[Database], if_match: NamedDependency[str | None]
+    name: _TargetName, database: NamedDependency[Database], if_match: NamedDependency[str | None]
 ) -> None:
     """What waits for it is given up."""
     async with database.session() as session:
@@ -140,10 +152,10 @@ async def delete_target(
     "/alert-targets/{name:str}/test",
     operation_id="testAlertTarget",
     status_code=200,
-    responses=problems(404, 503),
+    responses=problems(400, 404, 503),
 )
 async def send_test(
-    name: FromPath[str],
+    name: _TargetName,
     database: NamedDependency[Database],
     sender: NamedDependency[Sender],
     settings: NamedDependency[Settings],
@@ -174,9 +186,13 @@ def _found(target: Target | None) -> Target:
 async def list_deliveries(
     database: NamedDependency[Database],
     # Not `state`: Litestar keeps that name for its own.
-    in_state: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
-    target: Annotated[str | None, QueryParameter(max_length=100, pattern=NO_NUL)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
+    in_state: Annotated[
+        DeliveryState | None, QueryParameter(name="state", examples=shown("dead"))
+    ] = None,
+    target: Annotated[
+        str | None, QueryParameter(max_length=100, pattern=NO_NUL, examples=shown("on-call"))
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=500, examples=shown(50))] = 50,
 ) -> list[DeliveryView]:
     """Messages, newest first."""
     async with database.session() as session:
@@ -189,10 +205,10 @@ async def list_deliveries(
     "/alert-deliveries/{delivery_id:uuid}/retry",
     operation_id="retryAlertDelivery",
     status_code=200,
-    responses=problems(404, 409, 503),
+    responses=problems(400, 404, 409, 503),
 )
 async def retry_delivery(
-    delivery_id: FromPath[UUID], database: NamedDependency[Database]
+    delivery_id: _DeliveryId, database: NamedDependency[Database]
 ) -> DeliveryView:
     """Try a message again that was given up, from its first attempt on, under its old key."""
     async with database.session() as session:
@@ -205,7 +221,7 @@ async def retry_delivery(
         return await kept_queries.try_again(session, delivery_id)
 
 
-@get("/alert-thresholds", operation_id="listAlertThresholds", responses=problems(503))
+@get("/alert-thresholds", operation_id="listAlertThresholds", responses=problems(400, 503))
 async def list_thresholds(database: NamedDependency[Database]) -> list[ThresholdView]:
     """All of them, by known issue."""
     async with database.session() as session:
@@ -215,10 +231,10 @@ async def list_thresholds(database: NamedDependency[Database]) -> list[Threshold
 @get(
     "/alert-thresholds/{known_issue_id:str}",
     operation_id="getAlertThreshold",
-    responses=problems(404, 503),
+    responses=problems(400, 404, 503),
 )
 async def get_threshold(
-    known_issue_id: FromPath[str], database: NamedDependency[Database]
+    known_issue_id: KnownIssueId, database: NamedDependency[Database]
 ) -> Response[ThresholdView]:
     """One, with its version as ETag."""
     async with database.session() as session:
@@ -231,10 +247,11 @@ async def get_threshold(
 @put(
     "/alert-thresholds/{known_issue_id:str}",
     operation_id="putAlertThreshold",
+    operation_class=example_body({"chains_per_hour": 20}),
     responses=problems(400, 404, 412, 428, 503),
 )
 async def put_threshold(
-    known_issue_id: FromPath[str],
+    known_issue_id: KnownIssueId,
     data: JSONBody[ThresholdRequest],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
@@ -252,10 +269,10 @@ async def put_threshold(
 @delete(
     "/alert-thresholds/{known_issue_id:str}",
     operation_id="deleteAlertThreshold",
-    responses=problems(400, 404, 412, 428),
+    responses=problems(400, 404, 412, 428, 503),
 )
 async def delete_threshold(
-    known_issue_id: FromPath[str],
+    known_issue_id: KnownIssueId,
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
 ) -> None:

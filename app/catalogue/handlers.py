@@ -1,11 +1,11 @@
 """How the catalogue changes over HTTP: documents in, a look before saving, verdicts of people."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Router, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from app.catalogue.documents import Compiled, compile_document, compile_together
@@ -28,7 +28,17 @@ from app.catalogue.queries import (
 from app.catalogue.reading import MAX_DOCUMENT_BYTES, NotADocument, decode_document
 from app.database import Database
 from app.errors import AppError, NotFound
-from app.shapes import NO_NUL, problems
+from app.shapes import NO_NUL, SignatureId, example_body, problems
+
+_DOCUMENT: Final = {
+    "documents": [
+        {
+            "name": "payments.md",
+            "text": "## Card declined twice\n\nSymptoms: `CardDeclined: do_not_honor` comes again."
+            "\n\n### Fix\n\nAsk for another card; the bank says no for good.\n",
+        }
+    ]
+}
 
 
 class NotAMatch(AppError):
@@ -39,14 +49,14 @@ class UnknownSignature(NotFound):
     """No error with this signature was ever stored."""
 
 
-class Upload(msgspec.Struct, frozen=True, kw_only=True):
+class Upload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A document as a person has it."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^/\\\x00]+$")]
     text: Annotated[str, Meta(max_length=MAX_DOCUMENT_BYTES)]
 
 
-class UploadedDocuments(msgspec.Struct, frozen=True, kw_only=True):
+class UploadedDocuments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     documents: Annotated[list[Upload], Meta(min_length=1, max_length=200)]
 
 
@@ -65,7 +75,7 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+class Judgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an engineer says of the pairing of a signature with a known issue."""
 
     known_issue_id: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
@@ -74,7 +84,12 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     note: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
 
 
-@post("/catalogue/documents", operation_id="importDocuments", responses=problems(400, 413, 503))
+@post(
+    "/catalogue/documents",
+    operation_id="importDocuments",
+    operation_class=example_body(_DOCUMENT),
+    responses=problems(400, 413, 503),
+)
 async def import_documents(
     data: JSONBody[UploadedDocuments], database: NamedDependency[Database]
 ) -> ImportAnswer:
@@ -95,6 +110,7 @@ async def import_documents(
 @post(
     "/catalogue/preview",
     operation_id="previewImport",
+    operation_class=example_body(_DOCUMENT),
     status_code=200,
     responses=problems(400, 413, 503),
 )
@@ -134,11 +150,19 @@ def _compile_upload(document: Upload) -> Compiled:
 @post(
     "/signatures/{signature_id:str}/verdicts",
     operation_id="judgeMatch",
+    operation_class=example_body(
+        {
+            "known_issue_id": "uuid-not-json-serializable",
+            "verdict": "confirmed",
+            "decided_by": "ana",
+            "note": "it was the payload of the queue",
+        }
+    ),
     status_code=204,
     responses=problems(400, 404, 409, 503),
 )
 async def judge_match(
-    signature_id: FromPath[str],
+    signature_id: SignatureId,
     data: JSONBody[Judgement],
     database: NamedDependency[Database],
     catalogue: NamedDependency[LiveCatalogue],

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, Router, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from app.database import Database
@@ -24,12 +24,11 @@ from app.incidents.changes import (
 )
 from app.incidents.lifecycle import Standing, Transition
 from app.preconditions import IF_MATCH, etag
-from app.shapes import NO_NUL, problems
+from app.shapes import NO_NUL, SAYS_SOMETHING, IncidentId, example_body, problems
 
 WORSE_THAN_DAYS: Final = 7
 
-_SAYS_SOMETHING: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
-_Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_SAYS_SOMETHING)]
+_Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=SAYS_SOMETHING)]
 _Words = Annotated[str, Meta(max_length=2000, pattern=NO_NUL)]
 _STATUSES: Final = problems(400, 404, 409, 412, 428, 503)
 
@@ -70,7 +69,7 @@ class Split(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Note(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    note: Annotated[str, Meta(min_length=1, max_length=2000, pattern=_SAYS_SOMETHING)]
+    note: Annotated[str, Meta(min_length=1, max_length=2000, pattern=SAYS_SOMETHING)]
 
 
 async def _change(
@@ -92,9 +91,15 @@ def _answer(changed: Changed) -> Response[Changed]:
     return Response(changed, headers={"ETag": etag(changed.version)})
 
 
-@post("/acknowledge", operation_id="acknowledgeIncident", status_code=200, responses=_STATUSES)
+@post(
+    "/acknowledge",
+    operation_id="acknowledgeIncident",
+    operation_class=example_body({"done_by": "ana", "note": "I am on it"}),
+    status_code=200,
+    responses=_STATUSES,
+)
 async def acknowledge(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     data: JSONBody[Change],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
@@ -103,9 +108,15 @@ async def acknowledge(
     return await _change(database, incident_id, data, if_match, lifecycle.acknowledge)
 
 
-@post("/resolve", operation_id="resolveIncident", status_code=200, responses=_STATUSES)
+@post(
+    "/resolve",
+    operation_id="resolveIncident",
+    operation_class=example_body({"done_by": "ana", "in_release": "1.2.0", "note": "index added"}),
+    status_code=200,
+    responses=_STATUSES,
+)
 async def resolve(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     data: JSONBody[Resolution],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
@@ -121,9 +132,15 @@ async def resolve(
     )
 
 
-@post("/reopen", operation_id="reopenIncident", status_code=200, responses=_STATUSES)
+@post(
+    "/reopen",
+    operation_id="reopenIncident",
+    operation_class=example_body({"done_by": "ana", "note": "it came back"}),
+    status_code=200,
+    responses=_STATUSES,
+)
 async def reopen(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     data: JSONBody[Change],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
@@ -132,9 +149,15 @@ async def reopen(
     return await _change(database, incident_id, data, if_match, lifecycle.reopen)
 
 
-@post("/mute", operation_id="muteIncident", status_code=200, responses=_STATUSES)
+@post(
+    "/mute",
+    operation_id="muteIncident",
+    operation_class=example_body({"done_by": "ana", "chains": 1000, "worse": True}),
+    status_code=200,
+    responses=_STATUSES,
+)
 async def mute(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     data: JSONBody[Silence],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
@@ -157,9 +180,15 @@ async def mute(
     return _answer(changed)
 
 
-@post("/unmute", operation_id="unmuteIncident", status_code=200, responses=_STATUSES)
+@post(
+    "/unmute",
+    operation_id="unmuteIncident",
+    operation_class=example_body({"done_by": "ana"}),
+    status_code=200,
+    responses=_STATUSES,
+)
 async def unmute(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     data: JSONBody[Change],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
@@ -168,9 +197,17 @@ async def unmute(
     return await _change(database, incident_id, data, if_match, lifecycle.unmute)
 
 
-@post("/merge", operation_id="mergeIncidents", status_code=200, responses=_STATUSES)
+@post(
+    "/merge",
+    operation_id="mergeIncidents",
+    operation_class=example_body(
+        {"done_by": "ana", "incident_ids": ["5b0f4c2e-3d61-4b8e-a1d7-9e2c6f7a8b90"]}
+    ),
+    status_code=200,
+    responses=_STATUSES,
+)
 async def merge(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     data: JSONBody[Merge],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
@@ -188,9 +225,17 @@ async def merge(
         )
 
 
-@post("/split", operation_id="splitIncident", status_code=200, responses=_STATUSES)
+@post(
+    "/split",
+    operation_id="splitIncident",
+    operation_class=example_body(
+        {"done_by": "ana", "root_signature_ids": ["v1:9f86d081884c7d659a2feaa0c55ad015"]}
+    ),
+    status_code=200,
+    responses=_STATUSES,
+)
 async def split(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     data: JSONBody[Split],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
@@ -201,9 +246,15 @@ async def split(
         return _answer(await split_incident(session, incident_id, data.root_signature_ids, author))
 
 
-@post("/notes", operation_id="noteIncident", status_code=201, responses=_STATUSES)
+@post(
+    "/notes",
+    operation_id="noteIncident",
+    operation_class=example_body({"done_by": "ana", "note": "the team was told"}),
+    status_code=201,
+    responses=_STATUSES,
+)
 async def add_note(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     data: JSONBody[Note],
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],

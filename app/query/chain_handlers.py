@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Router, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import PathParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.live import LiveCatalogue
@@ -32,7 +32,7 @@ from app.query.match_views import live_match_view
 from app.query.views import MatchView, RecordView
 from app.receive.correlation import safe_token
 from app.settings import Settings
-from app.shapes import problems
+from app.shapes import problems, shown
 
 
 class UnknownChain(NotFound):
@@ -44,9 +44,9 @@ class RecordsGone(NotFound):
 
 
 # A path, not a segment: correlation IDs may hold slashes.
-@get("/chains/{correlation_id:path}", operation_id="getChain", responses=problems(404, 503))
+@get("/chains/{correlation_id:path}", operation_id="getChain", responses=problems(400, 404, 503))
 async def get_chain(
-    correlation_id: FromPath[str],
+    correlation_id: Annotated[str, PathParameter(examples=shown("order-1001"))],
     database: NamedDependency[Database],
     catalogue: NamedDependency[LiveCatalogue],
     settings: NamedDependency[Settings],

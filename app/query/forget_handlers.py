@@ -13,7 +13,7 @@ from app.database import Database
 from app.query import forget_queries
 from app.query.forget import ForgetCounts, ForgetReport, ForgetRequest, Forgetter
 from app.query.rows import view
-from app.shapes import problems
+from app.shapes import example_body, problems, shown
 
 
 class Forgetting(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,15 @@ class Forgetting(msgspec.Struct, frozen=True, kw_only=True):
     """Null: under way, or broken off; ask again for the same."""
 
 
-@post("/forget", operation_id="forget", status_code=200, responses=problems(400, 503))
+@post(
+    "/forget",
+    operation_id="forget",
+    operation_class=example_body(
+        {"q": "correlation:order-1002", "done_by": "ana", "confirm": True, "keep_query": False}
+    ),
+    status_code=200,
+    responses=problems(400, 503),
+)
 async def forget(
     data: JSONBody[ForgetRequest], forgetter: NamedDependency[Forgetter]
 ) -> ForgetReport:
@@ -45,7 +53,7 @@ async def forget(
 @get("/forget", operation_id="listForgettings", responses=problems(400, 503))
 async def list_forgettings(
     database: NamedDependency[Database],
-    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
+    limit: Annotated[int, QueryParameter(ge=1, le=500, examples=shown(50))] = 50,
 ) -> list[Forgetting]:
     """The audit, newest first."""
     async with database.session() as session:

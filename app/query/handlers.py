@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from app.catalogue.handlers import UnknownSignature
 from app.catalogue.live import LiveCatalogue
@@ -25,14 +25,14 @@ from app.query.views import (
     KnownIssueView,
     MatchAnswer,
 )
-from app.shapes import problems
+from app.shapes import KnownIssueId, SignatureId, example_body, problems, shown
 
 
 class UnknownKnownIssue(NotFound):
     """The catalogue has no entry with this ID."""
 
 
-class MatchRequest(msgspec.Struct, frozen=True, kw_only=True):
+class MatchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An error as a person or a CI job has it: text, an exception, or both."""
 
     text: Annotated[str, msgspec.Meta(max_length=1_048_576)] = ""
@@ -49,7 +49,7 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("give the error in `text`, in `exception`, or in both")
 
 
-@get("/known-issues", operation_id="listKnownIssues", responses=problems(503))
+@get("/known-issues", operation_id="listKnownIssues", responses=problems(400, 503))
 async def list_known_issues(database: NamedDependency[Database]) -> list[KnownIssueSummary]:
     """Every entry of the catalogue."""
     async with database.session() as session:
@@ -57,10 +57,12 @@ async def list_known_issues(database: NamedDependency[Database]) -> list[KnownIs
 
 
 @get(
-    "/known-issues/{known_issue_id:str}", operation_id="getKnownIssue", responses=problems(404, 503)
+    "/known-issues/{known_issue_id:str}",
+    operation_id="getKnownIssue",
+    responses=problems(400, 404, 503),
 )
 async def get_known_issue(
-    known_issue_id: FromPath[str], database: NamedDependency[Database]
+    known_issue_id: KnownIssueId, database: NamedDependency[Database]
 ) -> KnownIssueView:
     """One entry: symptoms, causes, fix, and where in which document it stands."""
     # PostgreSQL refuses to compare a text that holds NUL.
@@ -76,7 +78,7 @@ async def get_known_issue(
 @get("/documentation-debt", operation_id="documentationDebt", responses=problems(400, 503))
 async def documentation_debt(
     database: NamedDependency[Database],
-    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
+    limit: Annotated[int, QueryParameter(ge=1, le=500, examples=shown(50))] = 50,
 ) -> list[Debt]:
     """Errors that no document explains, ranked by how many chains they fail."""
     async with database.session() as session:
@@ -87,11 +89,9 @@ async def documentation_debt(
     "/signatures/{signature_id:str}/draft",
     operation_id="draftEntry",
     media_type="text/markdown",
-    responses=problems(404, 503),
+    responses=problems(400, 404, 503),
 )
-async def draft_known_issue(
-    signature_id: FromPath[str], database: NamedDependency[Database]
-) -> str:
+async def draft_known_issue(signature_id: SignatureId, database: NamedDependency[Database]) -> str:
     """A catalogue entry in Markdown, begun from an error: its text, chains, rule and sample."""
     if "\0" in signature_id:
         raise UnknownSignature
@@ -103,7 +103,15 @@ async def draft_known_issue(
     return draft_entry(found[signature_id], chains)
 
 
-@post("/match", operation_id="matchError", status_code=200, responses=problems(400, 413))
+@post(
+    "/match",
+    operation_id="matchError",
+    operation_class=example_body(
+        {"text": "TypeError: Object of type UUID is not JSON serializable", "suggest": True}
+    ),
+    status_code=200,
+    responses=problems(400, 413),
+)
 async def match_error(
     data: JSONBody[MatchRequest], catalogue: NamedDependency[LiveCatalogue]
 ) -> MatchAnswer:

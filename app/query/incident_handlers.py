@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
@@ -19,24 +19,24 @@ from app.query.cursors import read_cursor, write_cursor
 from app.query.hours import filled, hours_between
 from app.query.incident_queries import IncidentFilter
 from app.query.incident_views import EventPage, HoursView, IncidentPage, IncidentView
+from app.query.parameters import Environment, Known, Service, Since, Until
 from app.query.queries import matches_by_signature, signatures_by_id
-from app.shapes import NO_NUL, problems
+from app.shapes import IncidentId, problems, shown
 
 SAMPLE_CHAINS: Final = 20
 HISTORY: Final = 100
 _After = Annotated[str | None, QueryParameter(max_length=200)]
-_Limit = Annotated[int, QueryParameter(ge=1, le=500)]
-_Name = Annotated[str | None, QueryParameter(min_length=1, max_length=200, pattern=NO_NUL)]
+_Limit = Annotated[int, QueryParameter(ge=1, le=500, examples=shown(50))]
 
 
 @get("/incidents", operation_id="listIncidents", responses=problems(400, 503))
 async def list_incidents(
     *,
     database: NamedDependency[Database],
-    status: Annotated[IncidentStatus | None, QueryParameter()] = None,
-    service: _Name = None,
-    environment: _Name = None,
-    known: Annotated[bool | None, QueryParameter()] = None,
+    status: Annotated[IncidentStatus | None, QueryParameter(examples=shown("open"))] = None,
+    service: Service = None,
+    environment: Environment = None,
+    known: Known = None,
     after: _After = None,
     limit: _Limit = 50,
 ) -> IncidentPage:
@@ -53,9 +53,9 @@ async def list_incidents(
     )
 
 
-@get("/incidents/{incident_id:uuid}", operation_id="getIncident", responses=problems(404, 503))
+@get("/incidents/{incident_id:uuid}", operation_id="getIncident", responses=problems(400, 404, 503))
 async def get_incident(
-    incident_id: FromPath[UUID], database: NamedDependency[Database]
+    incident_id: IncidentId, database: NamedDependency[Database]
 ) -> Response[IncidentView]:
     """One incident: its root signatures, known issue and fix, symptoms, history, latest chains."""
     async with database.session() as session:
@@ -93,7 +93,7 @@ async def _read_incident(session: AsyncSession, incident_id: UUID) -> IncidentVi
     responses=problems(400, 404, 503),
 )
 async def list_events(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     database: NamedDependency[Database],
     after: _After = None,
     limit: _Limit = 100,
@@ -117,10 +117,10 @@ async def list_events(
     responses=problems(400, 404, 503),
 )
 async def list_hours(
-    incident_id: FromPath[UUID],
+    incident_id: IncidentId,
     database: NamedDependency[Database],
-    since: Annotated[datetime | None, QueryParameter(name="from")] = None,
-    until: Annotated[datetime | None, QueryParameter(name="to")] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> HoursView:
     """Failing chains and errors by hour and service: the last day, or up to 31 days."""
     hours = hours_between(since, until, now=datetime.now(UTC))

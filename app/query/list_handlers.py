@@ -1,7 +1,7 @@
 """Lists: failing chains, signatures, services, senders of which numbers are missing."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
@@ -13,17 +13,11 @@ from app.query import list_queries, service_queries
 from app.query.hours import InvalidSpan
 from app.query.list_queries import ChainFilter, SignatureFilter
 from app.query.list_views import ChainPage, GapPage, ServicePage, SignaturePage
+from app.query.parameters import After, Environment, Hours, Known, Limit, Service, Since, Until
 from app.query.places import read_texts, read_timed, write_place
 from app.query.tagged import IfNoneMatch, tagged
 from app.settings import Settings
-from app.shapes import problems
-
-MOST_HOURS: Final = 168
-After = Annotated[str | None, QueryParameter(max_length=2000)]
-Limit = Annotated[int, QueryParameter(ge=1, le=500)]
-Name = Annotated[str | None, QueryParameter(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Hours = Annotated[int, QueryParameter(ge=1, le=MOST_HOURS)]
-Known = Annotated[bool | None, QueryParameter()]
+from app.shapes import NOT_MODIFIED, problems, shown
 
 
 class OnlyFailingChains(AppError):
@@ -35,13 +29,13 @@ async def list_chains(
     *,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
-    failing: Annotated[bool, QueryParameter()] = True,
-    service: Name = None,
-    environment: Name = None,
-    root_service: Name = None,
+    failing: Annotated[bool, QueryParameter(examples=shown(value=True))] = True,
+    service: Service = None,
+    environment: Environment = None,
+    root_service: Service = None,
     known: Known = None,
-    since: Annotated[datetime | None, QueryParameter(name="from")] = None,
-    until: Annotated[datetime | None, QueryParameter(name="to")] = None,
+    since: Since = None,
+    until: Until = None,
     after: After = None,
     limit: Limit = 50,
 ) -> ChainPage:
@@ -75,7 +69,7 @@ async def list_signatures(
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
     known: Known = None,
-    service: Name = None,
+    service: Service = None,
     after: After = None,
     limit: Limit = 50,
 ) -> SignaturePage:
@@ -89,12 +83,12 @@ async def list_signatures(
     return SignaturePage(signatures=page, next=cursor)
 
 
-@get("/services", operation_id="listServices", responses=problems(400, 503))
+@get("/services", operation_id="listServices", responses=problems(400, 503) | NOT_MODIFIED)
 async def list_services(
     *,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
-    environment: Name = None,
+    environment: Environment = None,
     hours: Hours = 24,
     after: After = None,
     limit: Limit = 100,
@@ -126,7 +120,7 @@ async def list_services(
 async def list_gaps(
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
-    service: Name = None,
+    service: Service = None,
     after: After = None,
     limit: Limit = 100,
 ) -> GapPage:

@@ -13,7 +13,7 @@ from app.query.live import LiveTail
 from app.query.live_events import read_place
 from app.query.live_listener import Listener
 from app.query.search import Search, parse_search
-from app.shapes import problems
+from app.shapes import NO_NUL, problems, shown
 
 _Cursor = Annotated[str | None, QueryParameter(max_length=20_000)]
 _LastEvent = Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=20_000)]
@@ -22,7 +22,12 @@ _LastEvent = Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_len
 @get("/logs/live", operation_id="tailLogs", responses=problems(400, 503))
 async def tail_logs(
     live_tail: NamedDependency[LiveTail],
-    q: Annotated[str, QueryParameter(max_length=16_000, pattern=r"^[^\x00]*$")] = "",
+    q: Annotated[
+        str,
+        QueryParameter(
+            max_length=16_000, pattern=NO_NUL, examples=shown("service:payment level:>=error")
+        ),
+    ] = "",
     after: _Cursor = None,
     last_event_id: _LastEvent = None,
 ) -> Stream:

@@ -9,7 +9,6 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Router, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import Example
 from litestar.params import JSONBody, QueryParameter
 from litestar.response import Stream
 
@@ -33,7 +32,7 @@ from app.query.slices import Span
 from app.query.walking import while_connected
 from app.receive.correlation import safe_token
 from app.settings import Settings
-from app.shapes import problems
+from app.shapes import example_body, problems, shown
 
 DEFAULT_REACH: Final = timedelta(days=7)
 AHEAD: Final = timedelta(minutes=5)
@@ -44,7 +43,7 @@ _Query = Annotated[
     str,
     QueryParameter(
         description="The search; empty: everything.",
-        examples=[Example(value="service:payment level:>=error -refused")],
+        examples=shown("service:payment level:>=error -refused"),
     ),
 ]
 _From = Annotated[
@@ -53,7 +52,7 @@ _From = Annotated[
         name="from",
         max_length=100,
         description="RFC 3339 or relative, as -15m, now-1d/d; without it seven days.",
-        examples=[Example(value="-1d")],
+        examples=shown("-1d"),
     ),
 ]
 _To = Annotated[
@@ -62,10 +61,10 @@ _To = Annotated[
         name="to",
         max_length=100,
         description="Likewise; without it five minutes ahead, as clocks run fast.",
-        examples=[Example(value="now")],
+        examples=shown("now"),
     ),
 ]
-_Top = Annotated[int, QueryParameter(ge=1, le=100, examples=[Example(value=10)])]
+_Top = Annotated[int, QueryParameter(ge=1, le=100, examples=shown(10))]
 _AttributeName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -95,7 +94,7 @@ async def search_logs(
     q: _Query = "",
     since: _From = None,
     until: _To = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=1000, examples=[Example(value=100)])] = 100,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000, examples=shown(100))] = 100,
     after: Annotated[str | None, QueryParameter(max_length=1000)] = None,
 ) -> LogPage:
     """Log records, newest first. Behind a cursor the time searched is that of the first page.
@@ -119,8 +118,8 @@ async def count_logs(
     q: _Query = "",
     since: _From = None,
     until: _To = None,
-    split: Annotated[Split | None, QueryParameter(examples=[Example(value="level")])] = None,
-    buckets: Annotated[int, QueryParameter(ge=1, le=500, examples=[Example(value=60)])] = 60,
+    split: Annotated[Split | None, QueryParameter(examples=shown("level"))] = None,
+    buckets: Annotated[int, QueryParameter(ge=1, le=500, examples=shown(60))] = 60,
     top: _Top = 10,
 ) -> HistogramView:
     """How many records by time, in at most so many buckets, and by the values of a field.
@@ -143,7 +142,7 @@ async def facet_logs(
     until: _To = None,
     attribute: Annotated[
         list[_AttributeName] | None,
-        QueryParameter(max_items=5, examples=[Example(value=["order_id"])]),
+        QueryParameter(max_items=5, examples=shown(["order_id"])),
     ] = None,
     top: _Top = 10,
 ) -> FacetsView:
@@ -159,14 +158,12 @@ async def log_context(
     request: _Asking,
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
-    correlation_id: Annotated[str, QueryParameter(examples=[Example(value="order-1001")])],
-    occurred_at: Annotated[
-        datetime, QueryParameter(examples=[Example(value="2026-11-20T12:00:00Z")])
-    ],
+    correlation_id: Annotated[str, QueryParameter(examples=shown("order-1001"))],
+    occurred_at: Annotated[datetime, QueryParameter(examples=shown("2026-11-20T12:00:00Z"))],
     record_id: Annotated[
-        UUID, QueryParameter(examples=[Example(value="0b5e1c1e-9c43-4d3a-8f0e-5a1c5a1d2e3f")])
+        UUID, QueryParameter(examples=shown("0b5e1c1e-9c43-4d3a-8f0e-5a1c5a1d2e3f"))
     ],
-    limit: Annotated[int, QueryParameter(ge=1, le=200, examples=[Example(value=20)])] = 20,
+    limit: Annotated[int, QueryParameter(ge=1, le=200, examples=shown(20))] = 20,
 ) -> ContextView:
     """What the same instance of the same service logged before and after a record."""
     if safe_token(correlation_id) is None or occurred_at.tzinfo is None:
@@ -179,6 +176,15 @@ async def log_context(
 @post(
     "/logs/export",
     operation_id="exportLogs",
+    operation_class=example_body(
+        {
+            "q": "service:payment level:>=error",
+            "from": "-1d",
+            "to": "now",
+            "format": "csv",
+            "limit": 1000,
+        }
+    ),
     status_code=200,
     media_type="application/x-ndjson",
     responses=problems(400, 503),

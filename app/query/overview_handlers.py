@@ -8,18 +8,19 @@ from litestar.di import NamedDependency
 
 from app.database import Database
 from app.query import overview_queries as queries
-from app.query.list_handlers import Hours, first_hour
+from app.query.list_handlers import first_hour
 from app.query.overview_views import DigestState, IngestState, Overview, OverviewDebt
+from app.query.parameters import Hours
 from app.query.queries import documentation_debt
 from app.query.tagged import IfNoneMatch, tagged
 from app.receive.contract import CheckHealth
 from app.settings import Settings
-from app.shapes import problems
+from app.shapes import NOT_MODIFIED, problems
 
 LINES: Final = 5
 
 
-@get("/overview", operation_id="getOverview", responses=problems(400, 503))
+@get("/overview", operation_id="getOverview", responses=problems(400, 503) | NOT_MODIFIED)
 async def get_overview(
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],

@@ -1,10 +1,11 @@
 """Saved searches over HTTP."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 from litestar import Response, Router, delete, get, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody, PathParameter
 
 from app.alerts.inputs import VersionChanged
 from app.database import Database
@@ -13,14 +14,16 @@ from app.preconditions import IF_MATCH, etag, holds
 from app.query import saved_searches
 from app.query.saved_searches import SavedSearch, SavedSearchRequest
 from app.settings import Settings
-from app.shapes import problems
+from app.shapes import example_body, problems, shown
+
+_Name = Annotated[str, PathParameter(examples=shown("late-payments"))]
 
 
 class UnknownSavedSearch(NotFound):
     """No search is saved under this name."""
 
 
-@get("/saved-searches", operation_id="listSavedSearches", responses=problems(503))
+@get("/saved-searches", operation_id="listSavedSearches", responses=problems(400, 503))
 async def list_saved(
     database: NamedDependency[Database], settings: NamedDependency[Settings]
 ) -> list[SavedSearch]:
@@ -29,9 +32,9 @@ async def list_saved(
         return await saved_searches.list_saved(session, public_url=settings.public_url)
 
 
-@get("/saved-searches/{name:str}", operation_id="getSavedSearch", responses=problems(404, 503))
+@get("/saved-searches/{name:str}", operation_id="getSavedSearch", responses=problems(400, 404, 503))
 async def get_saved(
-    name: FromPath[str], database: NamedDependency[Database], settings: NamedDependency[Settings]
+    name: _Name, database: NamedDependency[Database], settings: NamedDependency[Settings]
 ) -> Response[SavedSearch]:
     """One, with its version as ETag, and a link that opens it."""
     found = None
@@ -44,10 +47,17 @@ async def get_saved(
 @put(
     "/saved-searches/{name:str}",
     operation_id="putSavedSearch",
+    operation_class=example_body(
+        {
+            "q": "service:payment timed out",
+            "from": "-1d",
+            "columns": ["service", "attr.order_id"],
+        }
+    ),
     responses=problems(400, 412, 428, 503),
 )
 async def put_saved(
-    name: FromPath[str],
+    name: _Name,
     data: JSONBody[SavedSearchRequest],
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
@@ -68,7 +78,7 @@ async def put_saved(
     responses=problems(400, 404, 412, 428, 503),
 )
 async def delete_saved(
-    name: FromPath[str],
+    name: _Name,
     database: NamedDependency[Database],
     if_match: NamedDependency[str | None],
 ) -> None:

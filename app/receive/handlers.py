@@ -20,7 +20,7 @@ from app.receive.contract import (
     Receipt,
 )
 from app.receive.correlation import correlation_of_request
-from app.shapes import problems
+from app.shapes import problems, shown
 
 _EXAMPLE: Final = {
     "service": "payment",
@@ -30,6 +30,10 @@ _EXAMPLE: Final = {
     "exception": {"type": "TypeError", "stacktrace": "Traceback (most recent call last): …"},
     "attributes": {"order_id": "o-17"},
 }
+_LINES: Final = (
+    '{"service": "payment", "message": "charging", "correlation_id": "order-1002"}\n'
+    '{"service": "payment", "message": "charged", "correlation_id": "order-1002"}\n'
+)
 
 
 def _text(description: str, *, max_length: int | None = None) -> Schema:
@@ -87,7 +91,10 @@ _BODY: Final = RequestBody(
             schema=Schema(one_of=[_RECORD, Schema(type=OpenAPIType.ARRAY, items=_RECORD)]),
             examples={"one error": Example(value=_EXAMPLE)},
         ),
-        "application/x-ndjson": OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING)),
+        "application/x-ndjson": OpenAPIMediaType(
+            schema=Schema(type=OpenAPIType.STRING),
+            examples={"two lines": Example(value=_LINES)},
+        ),
     },
 )
 
@@ -112,8 +119,12 @@ class IngestOperation(Operation):
 async def ingest_logs(
     request: Request[Any, Any, Any],
     accept: NamedDependency[Accept],
-    commit: Annotated[str, QueryParameter(pattern="^(durable|relaxed)$")] = "durable",
-    shed: Annotated[str, QueryParameter(pattern="^(debug|info|warning)?$")] = "",
+    commit: Annotated[
+        str, QueryParameter(pattern="^(durable|relaxed)$", examples=shown("durable"))
+    ] = "durable",
+    shed: Annotated[
+        str, QueryParameter(pattern="^(debug|info|warning)?$", examples=shown("debug"))
+    ] = "",
 ) -> Receipt:
     """Store log records. 202 means on disk; refused records are named by their index.
 
