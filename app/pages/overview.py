@@ -9,7 +9,8 @@ from litestar.di import NamedDependency
 from app.database import Database
 from app.pages.drawing import Pages
 from app.query import overview_queries
-from app.query.list_handlers import Hours, first_hour
+from app.query.list_handlers import first_hour
+from app.query.parameters import Hours
 from app.settings import Settings
 
 LINES: Final = 8
