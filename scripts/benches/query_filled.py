@@ -89,6 +89,8 @@ def fill_to(url: str, wanted: int) -> Spent:
         since = now - timedelta(days=DAYS)
         pieces += list(_pieces(url, wanted - there, since, now, seed=there))
     if not pieces:
+        # A filling that was broken off left closed days without their indexes.
+        _maintain(url)
         return spent
     wait_for_first_count(url)
     with _timed(spent, "copying"), _nobody_maintains(url):

@@ -1,10 +1,13 @@
 """The bench `query`, at a size that shows that it runs: what it fills in is what it says."""
 
 import json
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +21,15 @@ from scripts.benches.query_records import NOTE, Shop, errors, vocabularies
 RECORDS = 1_000
 
 
-def test_it_fills_a_server_asks_it_and_can_use_it_again(tmp_path: Path) -> None:
-    options = Options(quick=True, only=("correlation",), data=tmp_path, records=RECORDS)
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """Where PostgreSQL, which runs as a user of its own, can reach it."""
+    with tempfile.TemporaryDirectory(prefix="prodsentinel-tests-") as directory:
+        yield Path(directory)
+
+
+def test_it_fills_a_server_asks_it_and_can_use_it_again(data: Path) -> None:
+    options = Options(quick=True, only=("correlation",), data=data, records=RECORDS)
 
     first = {row.name: row.value for row in rows(options)}
     again = {row.name: row.value for row in rows(options)}
