@@ -52,7 +52,17 @@ NAMES = sorted(
     "--only",
     multiple=True,
     metavar="PART",
-    help="Only this part of the bench `ingest` or `incidents`; repeatable.",
+    help="Only this part of the bench `ingest`, `incidents` or `query`; repeatable.",
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the bench `query` keeps its filled server, to be used again; without: nowhere.",
+)
+@click.option(
+    "--records",
+    type=click.IntRange(min=1_000),
+    help="How many records the bench `query` fills in; 10 million, with --quick 1 million.",
 )
 def main(
     *,
@@ -62,11 +72,15 @@ def main(
     loghub: Path | None,
     documents: Path | None,
     only: tuple[str, ...],
+    data: Path | None,
+    records: int | None,
 ) -> None:
     """Measure, and print a table of rows: name, value, unit, goal, holds."""
     # As Ctrl-C does: what was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    options = Options(quick=quick, loghub=loghub, documents=documents, only=only)
+    options = Options(
+        quick=quick, loghub=loghub, documents=documents, only=only, data=data, records=records
+    )
     found = list(_measure(names, options))
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())

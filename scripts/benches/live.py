@@ -40,7 +40,7 @@ def _at_rate(made: Ground, api: Api, *, seconds: float) -> Iterator[Row]:
         meter = CpuMeter(made, api)
         with Listening(api.port, searches) as listening, meter.reading():
             stop = threading.Event()
-            marking = threading.Thread(target=_mark, args=(api.port, stop))
+            marking = threading.Thread(target=mark, args=(api.port, stop))
             marking.start()
             load = send(_plan(api.port, seconds))
             stop.set()
@@ -80,7 +80,7 @@ def _plan(port: int, seconds: float) -> Plan:
     )
 
 
-def _mark(port: int, stop: threading.Event) -> None:
+def mark(port: int, stop: threading.Event) -> None:
     """Records that tell when they were sent."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         while not stop.wait(1 / MARKS_A_SECOND):
