@@ -13,7 +13,7 @@ from litestar.di import Provide
 from litestar.exceptions import ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 
 from app import __version__, metrics
 from app.address import own_url
@@ -46,6 +46,7 @@ from app.receive.contract import Accept
 from app.receive.handlers import health_router, ingest_logs
 from app.service import HealthCheck, Upkeep, spare_the_collector
 from app.settings import Settings
+from app.shapes import TuplesOfAnyLength
 from app.store.committer import Committer
 from app.store.counting import Counting
 from app.store.ingest import Ingest
@@ -126,7 +127,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
         route_handlers=[_straight_router(accept), _measured_router()],
         lifespan=[lifespan],
         dependencies={name: _constant(value) for name, value in provided.items()},
-        plugins=[problem_details],
+        plugins=[problem_details, TuplesOfAnyLength()],
         openapi_config=_openapi(),
         logging_config=None,
     )
@@ -168,7 +169,7 @@ def _measured_router() -> Router:
     measure = PrometheusConfig(app_name="prodsentinel", prefix="prodsentinel_http", group_path=True)
     return Router(
         path="/",
-        route_handlers=[health_router, _api_router(), PrometheusController],
+        route_handlers=[health_router, _api_router(), metrics.read_metrics],
         middleware=[CorrelationMiddleware(), measure.middleware],
     )
 
