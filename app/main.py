@@ -160,7 +160,10 @@ def _openapi() -> OpenAPIConfig:
 
 def _straight_router(accept: Accept) -> Router:
     return Router(
-        path="/ingest", route_handlers=[ingest_logs], middleware=[straight_ingest(accept)]
+        path="/ingest",
+        route_handlers=[ingest_logs],
+        middleware=[straight_ingest(accept)],
+        exception_handlers={ValidationException: tell_invalid},
     )
 
 
