@@ -13,7 +13,7 @@ from litestar.di import Provide
 from litestar.exceptions import ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 
 from app import __version__, metrics
 from app.address import own_url
@@ -50,6 +50,7 @@ from app.receive.contract import Accept
 from app.receive.handlers import health_router, ingest_logs
 from app.service import HealthCheck, Upkeep, spare_the_collector
 from app.settings import Settings
+from app.shapes import TuplesOfAnyLength
 from app.store.committer import Committer
 from app.store.counting import Counting
 from app.store.ingest import Ingest
@@ -136,7 +137,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
         route_handlers=[_straight_router(accept), _measured_router(make_router(failing))],
         lifespan=[lifespan],
         dependencies={name: _constant(value) for name, value in provided.items()},
-        plugins=[problem_details],
+        plugins=[problem_details, TuplesOfAnyLength()],
         exception_handlers=unrouted(failing[Exception], problem_answer),
         openapi_config=_openapi(),
         logging_config=None,
@@ -170,7 +171,10 @@ def _openapi() -> OpenAPIConfig:
 
 def _straight_router(accept: Accept) -> Router:
     return Router(
-        path="/ingest", route_handlers=[ingest_logs], middleware=[straight_ingest(accept)]
+        path="/ingest",
+        route_handlers=[ingest_logs],
+        middleware=[straight_ingest(accept)],
+        exception_handlers={ValidationException: tell_invalid},
     )
 
 
@@ -179,7 +183,7 @@ def _measured_router(pages: Router) -> Router:
     measure = PrometheusConfig(app_name="prodsentinel", prefix="prodsentinel_http", group_path=True)
     return Router(
         path="/",
-        route_handlers=[health_router, _api_router(), PrometheusController, pages],
+        route_handlers=[health_router, _api_router(), metrics.read_metrics, pages],
         middleware=[CorrelationMiddleware(), measure.middleware],
     )
 

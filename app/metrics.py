@@ -1,6 +1,7 @@
 """Every metric the service exports; each label takes its values from a closed set."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from litestar import Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 # received = accepted + refused + shed, once the requests in flight are answered.
 RECORDS_RECEIVED = Counter("prodsentinel_records_received", "Log records read from requests.")
@@ -121,3 +122,10 @@ MAINTENANCE_LAST_SUCCESS = Gauge(
     "When a round of maintenance of this process last ended well.",
 )
 DB_CONNECTIONS_USED = Gauge("db_connections_used", "Database connections in use.")
+
+
+@get("/metrics", operation_id="readMetrics", media_type="text/plain")
+async def read_metrics() -> Response[str]:
+    """What Prometheus scrapes."""
+    text = generate_latest().decode()
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -46,7 +46,7 @@ async def known_parameters_only(
         raise ValidationException(
             extra=[
                 {"key": name, "source": "query", "message": _instead("parameter", name, known)}
-                for name in unknown[:_MOST_TOLD]
+                for name in (one[:_LONGEST_NAME] for one in unknown[:_MOST_TOLD])
             ]
         )
 

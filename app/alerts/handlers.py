@@ -13,6 +13,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from app.alerts import kept_queries
 from app.alerts.deliver import Sender
 from app.alerts.inputs import (
+    TARGET_EXAMPLE,
     TargetRequest,
     TargetView,
     TestAnswer,
@@ -91,16 +92,7 @@ async def get_target(
 @put(
     "/alert-targets/{name:str}",
     operation_id="putAlertTarget",
-    operation_class=example_body(
-        {
-            "kind": "generic",
-            "url": "https://alerts.example.com/prodsentinel",
-            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "environments": ["prod"],
-            "quiet": {"begins": "20:00", "ends": "07:00", "zone": "Europe/Berlin"},
-            "urgent": ["regressed"],
-        }
-    ),
+    operation_class=example_body(TARGET_EXAMPLE),
     responses=problems(400, 412, 428, 503),
 )
 async def put_target(

@@ -1,7 +1,7 @@
 """What people write and read of targets and thresholds over the API."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +18,15 @@ from app.shapes import NO_NUL
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=100)]
+
+TARGET_EXAMPLE: Final = {
+    "kind": "generic",
+    "url": "https://alerts.example.com/prodsentinel",
+    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "environments": ["prod"],
+    "quiet": {"begins": "20:00", "ends": "07:00", "zone": "Europe/Berlin"},
+    "urgent": ["regressed"],
+}
 
 
 class TargetRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

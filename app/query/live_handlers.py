@@ -19,7 +19,12 @@ _Cursor = Annotated[str | None, QueryParameter(max_length=20_000)]
 _LastEvent = Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=20_000)]
 
 
-@get("/logs/live", operation_id="tailLogs", responses=problems(400, 503))
+@get(
+    "/logs/live",
+    operation_id="tailLogs",
+    media_type="text/event-stream",
+    responses=problems(400, 503),
+)
 async def tail_logs(
     live_tail: NamedDependency[LiveTail],
     q: Annotated[

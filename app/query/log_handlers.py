@@ -32,7 +32,7 @@ from app.query.slices import Span
 from app.query.walking import while_connected
 from app.receive.correlation import safe_token
 from app.settings import Settings
-from app.shapes import example_body, problems, shown
+from app.shapes import MOMENT, example_body, problems, shown
 
 DEFAULT_REACH: Final = timedelta(days=7)
 AHEAD: Final = timedelta(minutes=5)
@@ -159,7 +159,9 @@ async def log_context(
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
     correlation_id: Annotated[str, QueryParameter(examples=shown("order-1001"))],
-    occurred_at: Annotated[datetime, QueryParameter(examples=shown("2026-11-20T12:00:00Z"))],
+    occurred_at: Annotated[
+        datetime, QueryParameter(examples=shown("2026-11-20T12:00:00Z"), schema_extra=MOMENT)
+    ],
     record_id: Annotated[
         UUID, QueryParameter(examples=shown("0b5e1c1e-9c43-4d3a-8f0e-5a1c5a1d2e3f"))
     ],
@@ -183,7 +185,8 @@ async def log_context(
             "to": "now",
             "format": "csv",
             "limit": 1000,
-        }
+        },
+        also_answers=MEDIA_TYPES["csv"],
     ),
     status_code=200,
     media_type="application/x-ndjson",

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from litestar.params import QueryParameter
 
-from app.shapes import NO_NUL, shown
+from app.shapes import MOMENT, NO_NUL, shown
 
 MOST_HOURS: Final = 168
 After = Annotated[
@@ -26,8 +26,10 @@ Known = Annotated[
 ]
 Hours = Annotated[int, QueryParameter(ge=1, le=MOST_HOURS, examples=shown(24))]
 Since = Annotated[
-    datetime | None, QueryParameter(name="from", examples=shown("2026-11-20T00:00:00Z"))
+    datetime | None,
+    QueryParameter(name="from", examples=shown("2026-11-20T00:00:00Z"), schema_extra=MOMENT),
 ]
 Until = Annotated[
-    datetime | None, QueryParameter(name="to", examples=shown("2026-11-21T00:00:00Z"))
+    datetime | None,
+    QueryParameter(name="to", examples=shown("2026-11-21T00:00:00Z"), schema_extra=MOMENT),
 ]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import asyncpg
 import httpx
 import msgspec
 
+from app.alerts.messages import alert_for_test
 from tests.incidents.seeded import add_incident
 
 GIVEN_BY_AN_ANSWER: Final = {"after", "If-None-Match", "Last-Event-ID"}
@@ -111,10 +113,12 @@ async def make_world(
         "/api/alert-targets/on-call",
         json={**example_of(document, "putAlertTarget"), "url": target_url},
     )
+    alert = alert_for_test("on-call", at=datetime.now(UTC), public_url="")
     await connection.execute(
         "INSERT INTO alert_deliveries (delivery_id, target, kind, payload, state, ended_at)"
-        " VALUES ($1, 'on-call', 'opened', '{}', 'dead', now())",
+        " VALUES ($1, 'on-call', 'opened', $2, 'dead', now())",
         UUID(parameter_of(document, "delivery_id")),
+        msgspec.json.encode(alert).decode(),
     )
 
 
