@@ -55,6 +55,7 @@ def make_environment(assets: Assets) -> Environment:
         "utc": wording.utc,
         "machine": wording.machine,
         "span": wording.span,
+        "quoted": wording.quoted,
     }
     environment.globals |= {
         "asset": assets.url,
