@@ -8,24 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
 
-from app.catalogue.documents import Compiled, compile_document, compile_together
-from app.catalogue.live import LiveCatalogue, compile_matcher
-from app.catalogue.matching import (
-    Preview,
-    match_signatures,
-    preview_change,
-    subject_of_sample,
-)
-from app.catalogue.model import KnownIssue, Problem, Verdict
-from app.catalogue.queries import (
-    IMPORTED,
-    Synced,
-    forget_match,
-    sample_of,
-    save_verdict,
-    sync_known_issues,
-)
-from app.catalogue.reading import MAX_DOCUMENT_BYTES, NotADocument, decode_document
+from app.catalogue.importing import Upload, foresee_documents, store_documents
+from app.catalogue.live import LiveCatalogue
+from app.catalogue.matching import Preview, match_signatures, subject_of_sample
+from app.catalogue.model import Problem, Verdict
+from app.catalogue.queries import Synced, forget_match, sample_of, save_verdict
 from app.database import Database
 from app.errors import AppError, NotFound
 from app.shapes import NO_NUL, SignatureId, example_body, problems
@@ -47,13 +34,6 @@ class NotAMatch(AppError):
 
 class UnknownSignature(NotFound):
     """No error with this signature was ever stored."""
-
-
-class Upload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A document as a person has it."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^/\\\x00]+$")]
-    text: Annotated[str, Meta(max_length=MAX_DOCUMENT_BYTES)]
 
 
 class UploadedDocuments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,17 +74,9 @@ async def import_documents(
     data: JSONBody[UploadedDocuments], database: NamedDependency[Database]
 ) -> ImportAnswer:
     """Compile documents and store their entries; what is gone from one of them is retired."""
-    compiled = _compile(data.documents)
     async with database.session() as session:
-        synced = await sync_known_issues(
-            session,
-            compiled.issues,
-            collection=IMPORTED,
-            # What could not be read is no reason to retire what was read of it before.
-            documents={document.name for document in data.documents}
-            - {problem.document for problem in compiled.problems},
-        )
-    return ImportAnswer(changes=synced, problems=compiled.problems + synced.problems)
+        stored = await store_documents(session, data.documents)
+    return ImportAnswer(changes=stored.changes, problems=stored.problems)
 
 
 @post(
@@ -120,31 +92,11 @@ async def preview_import(
     catalogue: NamedDependency[LiveCatalogue],
 ) -> PreviewAnswer:
     """What importing these documents would change among the signatures stored now."""
-    compiled = _compile(data.documents)
-    before = catalogue.matcher
-    names = {document.name for document in data.documents}
-    kept = {n: i for n, i in before.issues.items() if i.provenance.document not in names}
-    merged: dict[str, KnownIssue] = {**{i.known_issue_id: i for i in compiled.issues}, **kept}
     async with database.session() as session:
-        effects = await preview_change(session, before, compile_matcher(merged.values()))
+        foreseen = await foresee_documents(session, data.documents, catalogue.matcher)
     return PreviewAnswer(
-        entries=tuple(issue.known_issue_id for issue in compiled.issues),
-        effects=effects,
-        problems=compiled.problems,
+        entries=foreseen.entries, effects=foreseen.effects, problems=foreseen.problems
     )
-
-
-def _compile(documents: list[Upload]) -> Compiled:
-    return compile_together([_compile_upload(document) for document in documents])
-
-
-def _compile_upload(document: Upload) -> Compiled:
-    try:
-        text = decode_document(document.text.encode("utf-8", "surrogatepass"))
-    except NotADocument as error:
-        problem = Problem(document=document.name, line=1, reason=str(error))
-        return Compiled(problems=(problem,))
-    return compile_document(document.name, text)
 
 
 @post(
