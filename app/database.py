@@ -143,14 +143,21 @@ class Database:
             raise
 
     @asynccontextmanager
-    async def reading(self, *, seconds: float) -> AsyncIterator[AsyncSession]:
+    async def reading(
+        self, *, seconds: float, of_one_moment: bool = False
+    ) -> AsyncIterator[AsyncSession]:
         """A transaction that only reads, in the searches' own pool; each statement for so long.
+
+        `of_one_moment`: what others commit between its statements it does not see.
 
         Raises `ReadersBusy`, `TookTooLong`, `DatabaseUnavailable`.
         """
         milliseconds = str(max(1, int(seconds * 1000)))
         try:
             async with self._reading() as session, session.begin():
+                if of_one_moment:
+                    level = {"isolation_level": "REPEATABLE READ"}
+                    await session.connection(execution_options=level)
                 await session.execute(
                     select(func.set_config("statement_timeout", milliseconds, True))
                 )

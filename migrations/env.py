@@ -21,8 +21,9 @@ _UNLOCK = "SELECT pg_advisory_unlock(hashtext('prodsentinel.migrations'))"
 
 
 def include_object(_thing: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
-    """Daily partitions come and go with the service, not with migrations."""
-    return not (kind == "table" and (name or "").startswith("log_records_"))
+    """Daily partitions come and go with the service, not with migrations; models name no others."""
+    partitions = ("log_records_", "record_counts_")
+    return not (kind == "table" and (name or "").startswith(partitions))
 
 
 def run(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """Deletes what a person asked to have forgotten, wherever this process reaches it.
 
-What incidents, services and signatures counted stays as it was: a count names nobody.
+What incidents, services and signatures counted stays as it was: a count names nobody. The counts
+of a histogram follow: they are those of the records that there are.
 """
 
 import asyncio

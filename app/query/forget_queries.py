@@ -13,7 +13,7 @@ from app.normalise.text import json_text
 from app.query.search import Search, condition_of
 from app.query.tables import forgettings
 from app.store.batch import SignedRecord, annotated_row, signed
-from app.store.queries import RECORD_COLUMNS
+from app.store.queries import LOCK_COUNTS, RECORD_COLUMNS
 from app.store.tables import log_records
 
 BATCH: Final = 1_000
@@ -47,7 +47,15 @@ _DELETE: Final = text("""
     WHERE (record.correlation_id, record.occurred_at, record.record_id)
         = (wanted.correlation_id, wanted.occurred_at, wanted.record_id)
     RETURNING record.signature_id, left(record.message, 32768) AS message,
-        record.exception ->> 'message' AS said
+        record.exception ->> 'message' AS said,
+        date_trunc('hour', record.occurred_at, 'UTC') AS hour
+""")
+_LOCK_COUNTS: Final = text(LOCK_COUNTS)
+_COUNT_HOURS_AGAIN: Final = text("""
+    UPDATE counted_until SET whole = whole - (
+        SELECT coalesce(range_agg(tstzrange(hour, hour + interval '1 hour')), '{}')
+        FROM unnest(CAST(:hours AS timestamptz[])) AS hour
+    ) WHERE name = 'services'
 """)
 # Sorted: a batch of records and this must lock signatures in the same order.
 _SHOWING: Final = text("""
@@ -128,10 +136,15 @@ async def matching_keys(session: AsyncSession, search: Search) -> AsyncIterator[
 
 
 async def delete_records(session: AsyncSession, keys: Sequence[Key]) -> tuple[int, list[Gone]]:
-    """How many were still there, and what errors of them said."""
+    """How many were still there, and what errors of them said.
+
+    Their hours are counted again later; until then whoever asks for these reads the records.
+    """
     chains, times, records = zip(*keys, strict=True)
     parameters = {"chains": list(chains), "times": list(times), "records": list(records)}
+    await session.execute(_LOCK_COUNTS)
     rows = (await session.execute(_DELETE, parameters)).all()
+    await session.execute(_COUNT_HOURS_AGAIN, {"hours": sorted({row.hour for row in rows})})
     said = {(r.signature_id, r.message, r.said) for r in rows if r.signature_id and r.message}
     return len(rows), [Gone(signature_id=s, message=m, said=x) for s, m, x in said]
 

@@ -1,11 +1,12 @@
 """Every statement that a search makes, by name. Read-only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Interval,
     Select,
     Text,
@@ -22,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.tables import matches
 from app.normalise.record import Severity
+from app.query.counted_queries import Source, how_many
 from app.query.log_cursors import Place
 from app.query.log_views import LogView
 from app.query.rows import view
@@ -37,22 +39,22 @@ FACETS: Final = ("service", "level", "environment", "release", "instance", "sign
 
 _r = log_records.c
 _KEY = tuple_(_r.occurred_at, _r.record_id, _r.correlation_id)
-_FIELDS: Final[dict[str, ColumnElement[Any]]] = {
-    "service": _r.service,
-    "level": _r.level,
-    "environment": _r.environment,
-    "release": _r.release,
-    "instance": _r.instance,
-    "signature": _r.signature_id,
+_FIELDS: Final = {
+    "service": "service",
+    "level": "level",
+    "environment": "environment",
+    "release": "release",
+    "instance": "instance",
+    "signature": "signature_id",
 }
-_IS_KNOWN = _r.signature_id == any_(
+"""The column of each field that has one."""
+_KNOWN: Final = any_(
     func.array(
         select(matches.c.signature_id)
         .where(matches.c.known_issue_id.is_not(None))
         .scalar_subquery()
     )
 )
-_IS_ERROR = _r.level >= literal(Severity.ERROR, severity)
 
 
 def newest_of(search: Search, span: Span, *, before: Place | None, limit: int) -> Select[Any]:
@@ -100,16 +102,16 @@ async def newer_beside(
 
 
 def counts_of(
-    search: Search, span: Span, *, start: datetime, width: timedelta, split: Split | None
+    source: Source, *, start: datetime, width: timedelta, split: Split | None
 ) -> Select[Any]:
     """Edge of a bucket, value, how many, and whether the value is told: rare ones are not."""
-    bucket = func.date_bin(literal(width, Interval), _r.occurred_at, start)
-    value, condition = _split(split)
+    bucket = func.date_bin(literal(width, Interval), source.rows.c.occurred_at, start)
+    value, condition = _split(source.rows, split)
     # Texts are made of groups, not of rows: a level's name costs more than counting it.
     counted = (
-        select(bucket.label("bucket"), value.label("value"), func.count().label("records"))
-        .select_from(log_records)
-        .where(*_bounds(span), condition_of(search), *condition)
+        select(bucket.label("bucket"), value.label("value"), how_many(source.rows).label("records"))
+        .select_from(source.rows)
+        .where(*source.where, *condition)
         .group_by("bucket", "value")
         .cte("counted")
         .prefix_with("MATERIALIZED", dialect="postgresql")
@@ -133,33 +135,40 @@ def counts_of(
     ).group_by(named.c.bucket, named.c.value)
 
 
-def _split(split: Split | None) -> tuple[ColumnElement[Any], list[ColumnElement[bool]]]:
+def _split(
+    rows: FromClause, split: Split | None
+) -> tuple[ColumnElement[Any], list[ColumnElement[bool]]]:
     """The value, and which records have one at all: only errors are known or unknown."""
     if split is None:
         return cast(null(), Text), []
     if split == "known":
-        return case((_IS_KNOWN, "known"), else_="unknown"), [_IS_ERROR]
-    return _FIELDS[split], []
+        is_error = rows.c.level >= literal(Severity.ERROR, severity)
+        return case((rows.c.signature_id == _KNOWN, "known"), else_="unknown"), [is_error]
+    return rows.c[_FIELDS[split]], []
 
 
 async def counts(
-    session: AsyncSession, statement: Select[Any]
+    session: AsyncSession, statement: Select[Any], parameters: Mapping[str, Any]
 ) -> list[tuple[datetime, str | None, int, bool]]:
-    rows = await session.execute(statement)
+    rows = await session.execute(statement, parameters)
     return [(row[0], row[1], int(row[2]), bool(row[3])) for row in rows]
 
 
-def facets_of(search: Search, span: Span, *, attributes: Sequence[str]) -> Select[Any]:
-    """Place of the field in `FACETS` and the attributes, value, records: one pass for all."""
+def facets_of(source: Source, *, attributes: Sequence[str]) -> Select[Any]:
+    """Place of the field in `FACETS` and the attributes, value, records: one pass for all.
+
+    Attributes are those of each record: with them, the source is `every_record`.
+    """
     # Named in an inner statement: a grouping must repeat an expression with the same parameters.
-    named = [_FIELDS[name].label(f"f{n}") for n, name in enumerate(FACETS)]
+    named = [source.rows.c[_FIELDS[name]].label(f"f{n}") for n, name in enumerate(FACETS)]
     named += [value_at(name).label(f"f{len(FACETS) + n}") for n, name in enumerate(attributes)]
-    inner = select(*named).where(*_bounds(span), condition_of(search)).subquery()
-    columns = list(inner.c)
+    weights = [c.label("records") for c in source.rows.c if c.name == "records"]
+    inner = select(*named, *weights).select_from(source.rows).where(*source.where).subquery()
+    columns = [inner.c[f"f{n}"] for n in range(len(named))]
     # The bit of a column that is grouped by is 0.
     which = func.grouping(*columns)
     counted = (
-        select(which.label("which"), *columns, func.count().label("records"))
+        select(which.label("which"), *columns, how_many(inner).label("records"))
         .group_by(func.grouping_sets(*(tuple_(column) for column in columns), tuple_()))
         .subquery()
     )
@@ -181,18 +190,15 @@ def facets_of(search: Search, span: Span, *, attributes: Sequence[str]) -> Selec
 
 
 async def facets(
-    session: AsyncSession, statement: Select[Any]
+    session: AsyncSession, statement: Select[Any], parameters: Mapping[str, Any]
 ) -> list[tuple[int, str | None, int]]:
     """Field, value, records; field -1: all records."""
-    return [(int(row[0]), row[1], int(row[2])) for row in await session.execute(statement)]
+    rows = await session.execute(statement, parameters)
+    return [(int(row[0]), row[1], int(row[2])) for row in rows if row[2] is not None]
 
 
 def _within(span: Span) -> Select[Any]:
-    return select(log_records).where(*_bounds(span))
-
-
-def _bounds(span: Span) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return _r.occurred_at >= span.since, _r.occurred_at < span.until
+    return select(log_records).where(_r.occurred_at >= span.since, _r.occurred_at < span.until)
 
 
 def _beside(record: LogView, span: Span) -> Select[Any]:

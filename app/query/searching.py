@@ -1,10 +1,10 @@
 """A search over a span of time: pages, counts and surroundings, in bounded time."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +13,8 @@ from app.database import Database
 from app.errors import NotFound
 from app.query import log_queries as queries
 from app.query.buckets import bucket_width, start_of, starts_of
+from app.query.counted import is_held, usable_grains
+from app.query.counted_queries import Source, counts_and_rest, every_record, read_whole
 from app.query.log_cursors import Cursor, Place, write_log_cursor
 from app.query.log_queries import FACETS, Split
 from app.query.log_views import (
@@ -28,9 +30,11 @@ from app.query.search import Search, to_text
 from app.query.search.model import And, Column, Field
 from app.query.slices import FIRST_WIDTH, Span, cut_oldest
 from app.query.walking import walk
+from app.store.count_queries import GRAINS
 
 COUNTED_WIDTH: Final = timedelta(hours=6)
 CONTEXT_REACH: Final = timedelta(days=1)
+_Row = TypeVar("_Row")
 
 
 class UnknownRecord(NotFound):
@@ -117,16 +121,17 @@ async def histogram(
     """Counts by time and, when asked for, by the most frequent values of a field."""
     width = bucket_width(asked.span, most=most)
     start = start_of(asked.span.since, width)
+    grains = usable_grains(start, width) if is_held(asked.search) else ()
     counted: dict[datetime, Counter[str | None]] = defaultdict(Counter)
 
     async def fetch(
-        session: AsyncSession, span: Span
+        session: AsyncSession, source: Source
     ) -> list[tuple[datetime, str | None, int, bool]]:
-        statement = queries.counts_of(asked.search, span, start=start, width=width, split=split)
-        return await queries.counts(session, statement)
+        statement = queries.counts_of(source, start=start, width=width, split=split)
+        return await queries.counts(session, statement, source.parameters)
 
     reached = asked.span.until
-    walking = walk(database, asked.span, fetch, seconds=asked.seconds, width=COUNTED_WIDTH)
+    walking = _counting(database, asked, fetch, grains)
     async for span, found in walking:
         reached = span.since
         for bucket, value, records, is_told in found:
@@ -148,6 +153,36 @@ async def histogram(
             if moment + min(width, asked.span.until - moment) > reached
         ),
     )
+
+
+async def _counting(
+    database: Database,
+    asked: Asked,
+    fetch: Callable[[AsyncSession, Source], Awaitable[list[_Row]]],
+    grains: tuple[int, ...],
+) -> AsyncGenerator[tuple[Span, list[_Row]], None]:
+    """From counts of these seconds, if any, all in one slice; from the records, slice by slice."""
+
+    async def fetch_slice(session: AsyncSession, span: Span) -> list[_Row]:
+        if grains:
+            source = await counts_and_rest(session, asked.search, span, grains)
+        else:
+            source = every_record(asked.search, span)
+        return await fetch(session, source)
+
+    width = COUNTED_WIDTH
+    if grains:
+        async with database.reading(seconds=asked.seconds) as session:
+            whole = await read_whole(session, asked.span)
+        if whole and whole.parts == (asked.span,):
+            width = asked.span.length
+    walking = walk(
+        database, asked.span, fetch_slice, seconds=asked.seconds, width=width,
+        of_one_moment=bool(grains),
+    )  # fmt: skip
+    async with aclosing(walking):
+        async for found in walking:
+            yield found
 
 
 def _frequent(totals: Counter[str | None], top: int) -> tuple[str, ...]:
@@ -172,12 +207,13 @@ async def facets(
     names = (*FACETS, *(f"attr.{name}" for name in attributes))
     counted: dict[int, Counter[str | None]] = defaultdict(Counter)
 
-    async def fetch(session: AsyncSession, span: Span) -> list[tuple[int, str | None, int]]:
-        statement = queries.facets_of(asked.search, span, attributes=attributes)
-        return await queries.facets(session, statement)
+    async def fetch(session: AsyncSession, source: Source) -> list[tuple[int, str | None, int]]:
+        statement = queries.facets_of(source, attributes=attributes)
+        return await queries.facets(session, statement, source.parameters)
 
     reached = asked.span.until
-    walking = walk(database, asked.span, fetch, seconds=asked.seconds, width=COUNTED_WIDTH)
+    grains = GRAINS if is_held(asked.search) and not attributes else ()
+    walking = _counting(database, asked, fetch, grains)
     async for span, found in walking:
         reached = span.since
         for field, value, records in found:

@@ -38,8 +38,11 @@ async def walk(
     seconds: float,
     width: timedelta = FIRST_WIDTH,
     cut: Cut = cut_newest,
+    of_one_moment: bool = False,
 ) -> AsyncGenerator[tuple[Span, _Found], None]:
     """Each slice with what was fetched of it, until the span or the time is over.
+
+    `of_one_moment`: all statements of a slice see the same records.
 
     Raises `SearchTooSlow` when the time was over before the first slice, and what
     `Database.reading` does.
@@ -52,7 +55,8 @@ async def walk(
         piece, after = cut(rest, width)
         began = time.monotonic()
         try:
-            async with database.reading(seconds=left * _SHARE) as session:
+            reading = database.reading(seconds=left * _SHARE, of_one_moment=of_one_moment)
+            async with reading as session:
                 found = await fetch(session, piece)
         except TookTooLong:
             width = narrower(piece.length)

@@ -1,93 +1,36 @@
-"""Records counted by service, each once: in the background, from what came since the last count."""
+"""Records counted, each once: in the background, from what came since the last count.
+
+By service and hour of arrival, and by the minute and hour in which they occurred: those are whole
+for the times that `counted_until` names. Others, of records older than the counts or deleted since,
+are counted again piece by piece.
+"""
 
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import Database, DatabaseUnavailable
+from app.database import Database, DatabaseUnavailable, is_unavailable
+from app.errors import AppError
 from app.settings import Settings
-from app.store.arrivals import CAME_SINCE, PLAN, Moment, look_back, read_moment, since
+from app.store import count_queries as queries
+from app.store.arrivals import look_back, read_moment, since
 
 log = structlog.get_logger(__name__)
 
 COUNT_SECONDS: Final = 5.0
 CLEAN_SECONDS: Final = 600.0
+RECOUNT_SECONDS: Final = 1.0
+"""Of a round: so much goes to times that are not counted whole."""
+RECOUNT_AGAIN_SECONDS: Final = 600.0
 KEPT_DAYS: Final = 32
 """How long hours are kept, however long records are."""
 LATE_KEPT: Final = timedelta(hours=1)
-
-_PLAN: Final = text(PLAN)
-_TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('prodsentinel.counting'))")
-_READ: Final = text("SELECT snapshot, taken_at FROM counted_until WHERE name = 'services'")
-_BEGIN: Final = text("""
-    INSERT INTO counted_until (name, snapshot, taken_at)
-    VALUES ('services', pg_current_snapshot()::text, clock_timestamp())
-    ON CONFLICT (name) DO UPDATE SET snapshot = excluded.snapshot, taken_at = excluded.taken_at
-""")
-# One statement, so one snapshot: what it counts is what it says it counted.
-_COUNT: Final = text(f"""
-    WITH came AS MATERIALIZED (
-        SELECT service, date_trunc('hour', received_at, 'UTC') AS hour,
-            coalesce(environment, '') AS environment, coalesce(release, '') AS release,
-            coalesce(instance, '') AS instance, signature_id,
-            count(*) AS records, count(*) FILTER (WHERE level >= 'ERROR') AS errors,
-            min(occurred_at) AS first_at, max(occurred_at) AS last_at,
-            max(received_at) AS last_received_at
-        FROM log_records WHERE {CAME_SINCE}
-        GROUP BY 1, 2, 3, 4, 5, 6
-    ), by_hour AS (
-        INSERT INTO service_hours AS counted
-            (service, hour, environment, release, instance, records, errors, last_at)
-        SELECT service, hour, environment, release, instance, sum(records), sum(errors),
-            max(last_received_at)
-        FROM came GROUP BY 1, 2, 3, 4, 5
-        ON CONFLICT (service, hour, environment, release, instance) DO UPDATE SET
-            records = counted.records + excluded.records,
-            errors = counted.errors + excluded.errors,
-            last_at = greatest(counted.last_at, excluded.last_at)
-    ), by_signature AS (
-        INSERT INTO signature_services AS counted
-            (signature_id, service, records, first_at, last_at)
-        SELECT signature_id, service, sum(records), min(first_at), max(last_at)
-        FROM came WHERE signature_id IS NOT NULL GROUP BY 1, 2
-        ON CONFLICT (signature_id, service) DO UPDATE SET
-            records = counted.records + excluded.records,
-            first_at = least(counted.first_at, excluded.first_at),
-            last_at = greatest(counted.last_at, excluded.last_at)
-    ), until AS (
-        UPDATE counted_until SET snapshot = pg_current_snapshot()::text,
-            taken_at = clock_timestamp()
-        WHERE name = 'services'
-    )
-    SELECT coalesce(sum(records), 0)::bigint FROM came
-""")  # noqa: S608 - a constant
-_CLEAN: Final = text("""
-    WITH hours AS (
-        DELETE FROM service_hours WHERE hour < now() - make_interval(days => :days)
-    )
-    DELETE FROM late_arrivals WHERE marked_at < now() - CAST(:kept AS interval)
-""")
-# What was written since the last VACUUM is not in a BRIN index, and is then read whole. Each page
-# is summarised once. Nobody is waited for: an autovacuum would be cancelled by that.
-_SUMMARISE: Final = text("""
-    SELECT brin_summarize_new_values(index.oid)
-    FROM pg_inherits
-    JOIN pg_index ON indrelid = inhrelid
-    JOIN pg_class AS index ON index.oid = indexrelid
-    JOIN pg_am ON pg_am.oid = index.relam
-    JOIN pg_class AS partition ON partition.oid = inhrelid
-    WHERE inhparent = 'log_records'::regclass AND amname = 'brin'
-    AND (partition.relname = 'log_records_default'
-        OR partition.relname >= 'log_records_' || to_char(now() - interval '1 day', 'YYYYMMDD'))
-""")
-_BRIEFLY: Final = text("SET LOCAL lock_timeout = '50ms'")
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +38,12 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 
     records: int = 0
     elsewhere: bool = False
+    is_whole: bool = False
+    """No time is left to be counted again."""
+
+
+class TooMuchToCount(AppError):
+    """What came since the last count cannot be counted in one statement."""
 
 
 class Counting:
@@ -104,6 +53,7 @@ class Counting:
         self._database = database
         self._look_back = look_back(settings)
         self._cleaned_at = 0.0
+        self._recount_at = 0.0
 
     async def run(self) -> None:
         """Count every five seconds, until cancelled."""
@@ -120,41 +70,90 @@ class Counting:
         await self._summarise()
         try:
             counted = await self.count()
-        except DBAPIError as error:
-            # Too much for one statement: better begin anew than try the same for ever.
-            log.warning("counting_begins_anew", reason=repr(error.orig))
+        except TooMuchToCount as error:
+            # Better begin anew than try the same for ever.
+            log.warning("counting_begins_anew", reason=repr(error.__cause__))
             await self._begin_anew()
             return
+        if counted.elsewhere:
+            return
+        await self._recount_for_a_while(counted)
         now = asyncio.get_running_loop().time()
-        if not counted.elsewhere and now - self._cleaned_at > CLEAN_SECONDS:
+        if now - self._cleaned_at > CLEAN_SECONDS:
             self._cleaned_at = now
             async with self._database.session() as session:
-                await session.execute(_CLEAN, {"days": KEPT_DAYS, "kept": LATE_KEPT})
+                await session.execute(queries.CLEAN, {"days": KEPT_DAYS, "kept": LATE_KEPT})
 
     async def count(self) -> Counted:
-        """Count what came since the last time; the first time begins from now."""
-        async with self._database.session() as session:
-            if not (await session.execute(_TRY_LOCK)).scalar_one():
-                return Counted(elsewhere=True)
-            row = (await session.execute(_READ)).one_or_none()
-            if row is None:
-                await session.execute(_BEGIN)
-                return Counted()
-            moment = read_moment(row.snapshot, row.taken_at)
-            return Counted(records=await self._count(session, moment))
+        """Count what came since the last time; the first time begins from now.
 
-    async def _count(self, session: AsyncSession, moment: Moment) -> int:
-        await session.execute(_PLAN)
-        counted = await session.execute(_COUNT, since(moment, self._look_back))
-        return int(counted.scalar_one())
+        Raises `TooMuchToCount`, `DatabaseUnavailable`.
+        """
+        async with self._database.session() as session:
+            return (await self._count(session))[0]
+
+    async def recount(self) -> bool:
+        """Count one piece of the times that are not whole; whether there was one.
+
+        What came is counted before: so the snapshot holds whoever moved records, or deleted them.
+        """
+        async with self._database.session() as session:
+            counted, came = await self._count(session)
+            if counted.elsewhere or counted.is_whole:
+                return False
+            piece = (await session.execute(queries.NEXT_PIECE)).one_or_none()
+            if piece is None:
+                return False
+            bounds = {"piece_since": piece.since, "piece_until": piece.until}
+            await session.execute(queries.DISCARD, bounds)
+            await session.execute(queries.RECOUNT, {**bounds, **came})
+            if None in (piece.since, piece.until):
+                await session.execute(queries.CLEAN_KINDS)
+            return True
+
+    async def _count(self, session: AsyncSession) -> tuple[Counted, dict[str, Any]]:
+        """And the parameters of what came since it."""
+        if not (await session.execute(queries.TRY_LOCK)).scalar_one():
+            return Counted(elsewhere=True), {}
+        begun = (await session.execute(queries.READ)).one_or_none()
+        if begun is None:
+            await session.execute(queries.BEGIN, {"look_back": self._look_back})
+            return Counted(), await self._came(session)
+        await session.execute(queries.PLAN_BY_INDEX)
+        bound = since(read_moment(begun.snapshot, begun.taken_at), self._look_back)
+        try:
+            done = await session.execute(queries.COUNT, {**bound, "look_back": self._look_back})
+        except DBAPIError as error:
+            if is_unavailable(error):
+                raise
+            raise TooMuchToCount from error
+        counted = Counted(records=int(done.scalar_one()), is_whole=begun.is_whole)
+        return counted, await self._came(session)
+
+    async def _came(self, session: AsyncSession) -> dict[str, Any]:
+        now = (await session.execute(queries.READ)).one()
+        return since(read_moment(now.snapshot, now.taken_at), self._look_back)
+
+    async def _recount_for_a_while(self, counted: Counted) -> None:
+        clock = asyncio.get_running_loop().time
+        ends_at = clock() + RECOUNT_SECONDS
+        is_left = not counted.is_whole and clock() >= self._recount_at
+        while is_left and clock() < ends_at:
+            try:
+                is_left = await self.recount()
+            except (DBAPIError, TooMuchToCount) as error:
+                # The statements that ask for these times read the records meanwhile.
+                log.warning("recounting_waits", reason=repr(error))
+                self._recount_at = clock() + RECOUNT_AGAIN_SECONDS
+                return
 
     async def _summarise(self) -> None:
         # A lock that somebody holds, a partition that is just being dropped: next time.
         with suppress(DBAPIError):
             async with self._database.session() as session:
-                await session.execute(_BRIEFLY)
-                await session.execute(_SUMMARISE)
+                await session.execute(queries.BRIEFLY)
+                await session.execute(queries.SUMMARISE)
 
     async def _begin_anew(self) -> None:
         async with self._database.session() as session:
-            await session.execute(_BEGIN)
+            await session.execute(queries.BEGIN, {"look_back": self._look_back})

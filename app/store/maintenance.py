@@ -57,6 +57,12 @@ _SERVER_SETTINGS: Final = {
     "client_connection_check_interval": "1s",
 }
 
+_UNMIGRATED: Final = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+)
+
 
 class Unmigrated(AppError):
     """The database lacks what maintenance works on; run `prodsentinel migrate`."""
@@ -137,7 +143,7 @@ async def _own_connection(settings: Settings) -> AsyncIterator[Any]:
             driver.terminate()
             raise
         await driver.close()
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
+    except _UNMIGRATED as error:
         raise Unmigrated from error
     except Exception as error:
         if is_unavailable(error):

@@ -64,6 +64,11 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
+def bounds_of(day: date) -> dict[str, str]:
+    """As the statements name them: they take no parameters there."""
+    return {"first": f"{day:%Y-%m-%d}", "last": f"{day + timedelta(days=1):%Y-%m-%d}"}
+
+
 def days_to_hold(today: date, *, ahead: int) -> list[date]:
     """Yesterday (records of midnight come late), today, and `ahead` days more."""
     return [today + timedelta(days=n) for n in range(-1, ahead + 1)]
@@ -100,14 +105,18 @@ class _RowsChangedError(Exception):
 
 async def _make_partition(driver: Any, name: str, day: date, patience: Patience) -> list[Made]:
     first, last = start_of(day), start_of(day + timedelta(days=1))
-    bounds = {"name": name, "first": f"{first:%Y-%m-%d}", "last": f"{last:%Y-%m-%d}"}
+    bounds = {"name": name, **bounds_of(day)}
     async with driver.transaction():
         # Replicas start together: one makes the partition, the others find it made.
         await driver.execute(queries.PARTITIONS_LOCK.format(seconds=patience.seconds))
         if await driver.fetchval(queries.PARTITION_EXISTS, name):
             return []
         await driver.execute(queries.CREATE_DETACHED.format(**bounds))
+        # Before any lock on the records, as everybody takes it who counts them.
+        await driver.execute(queries.LOCK_COUNTS)
         moved = await _move_rows(driver, name, (first, last), patience.lock_tries)
+        if moved:
+            await driver.execute(queries.COUNT_DAY_AGAIN.format(**bounds))
         await driver.execute(queries.ATTACH_PARTITION.format(**bounds))
     return [Made(name=name, moved=moved)]
 

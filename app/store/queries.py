@@ -171,6 +171,13 @@ ATTACH_PARTITION: Final = """
     FOR VALUES FROM ('{first} 00:00:00+00') TO ('{last} 00:00:00+00');
     ALTER TABLE {name} DROP CONSTRAINT whole_day
 """
+# Rows that are moved are written by another transaction than the one that counting looked for.
+LOCK_COUNTS: Final = "SELECT FROM counted_until WHERE name = 'services' FOR UPDATE"
+COUNT_DAY_AGAIN: Final = """
+    UPDATE counted_until SET whole = whole - tstzmultirange(
+        tstzrange('{first} 00:00:00+00', '{last} 00:00:00+00')
+    ) WHERE name = 'services'
+"""
 EXISTING_PARTITIONS: Final = """
     SELECT child.relname
     FROM pg_inherits
@@ -203,10 +210,12 @@ DEFAULT_DAYS: Final = """
 
 # No DETACH CONCURRENTLY: PostgreSQL refuses it beside a default partition. In one transaction
 # with the renaming: only a table of that name is dropped, never one that an operator detached.
-DETACH_PARTITION: Final = """
-    SET LOCAL lock_timeout = '{lock_ms}ms';
-    ALTER TABLE log_records DETACH PARTITION {name};
-    ALTER TABLE {name} RENAME TO {name}_expired
+# Its records are gone at once; what counts them is discarded later, under no lock of theirs.
+DETACH_PARTITION: Final = f"""
+    SET LOCAL lock_timeout = '{{lock_ms}}ms';
+    {COUNT_DAY_AGAIN};
+    ALTER TABLE log_records DETACH PARTITION {{name}};
+    ALTER TABLE {{name}} RENAME TO {{name}}_expired
 """
 EXPIRED_TABLES: Final = """
     SELECT relname FROM pg_class
@@ -220,13 +229,22 @@ COUNT_OLD_ARRIVALS: Final = """
     ) AS counted
 """
 DELETE_OLD_ARRIVALS: Final = """
-    DELETE FROM log_records_default AS old
-    USING (
-        SELECT correlation_id, occurred_at, record_id
-        FROM log_records_default WHERE received_at < $1 LIMIT $2
-    ) AS found
-    WHERE (old.correlation_id, old.occurred_at, old.record_id)
-        = (found.correlation_id, found.occurred_at, found.record_id)
+    WITH deleted AS (
+        DELETE FROM log_records_default AS old
+        USING (
+            SELECT correlation_id, occurred_at, record_id
+            FROM log_records_default WHERE received_at < $1 LIMIT $2
+        ) AS found
+        WHERE (old.correlation_id, old.occurred_at, old.record_id)
+            = (found.correlation_id, found.occurred_at, found.record_id)
+        RETURNING date_trunc('hour', old.occurred_at, 'UTC') AS hour
+    ), again AS (
+        UPDATE counted_until SET whole = whole - (
+            SELECT coalesce(range_agg(tstzrange(hour, hour + interval '1 hour')), '{}')
+            FROM deleted
+        ) WHERE name = 'services'
+    )
+    SELECT count(*) FROM deleted
 """
 
 # Lateral: a NOT EXISTS may be planned as a hash join, which reads every record there is.

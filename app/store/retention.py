@@ -3,14 +3,14 @@
 Signatures, matches, incidents and their chains keep their history.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
 
 from app.store import queries
-from app.store.partitions import LOCK_MS, Partition, counted, patiently, start_of
+from app.store.partitions import LOCK_MS, Partition, bounds_of, counted, patiently, start_of
 
 BATCH_ROWS: Final = 5_000
 MOST_BATCHES: Final = 200
@@ -23,6 +23,7 @@ class Expired(msgspec.Struct, frozen=True, kw_only=True):
     """A partition to drop, and what it is over."""
 
     name: str
+    day: date
     bytes: int
     reason: Literal["age", "bytes"]
 
@@ -49,13 +50,15 @@ def expired(
         else:
             continue
         excess -= partition.bytes
-        found.append(Expired(name=partition.name, bytes=partition.bytes, reason=reason))
+        found.append(Expired(name=partition.name, day=day, bytes=partition.bytes, reason=reason))
     return tuple(found)
 
 
 async def drop(driver: Any, partition: Expired, *, tries: int) -> bool:
     """Whether it could be detached now; the files of a detached one go without any lock."""
-    statements = queries.DETACH_PARTITION.format(lock_ms=LOCK_MS, name=partition.name)
+    statements = queries.DETACH_PARTITION.format(
+        lock_ms=LOCK_MS, name=partition.name, **bounds_of(partition.day)
+    )
     if not await patiently(driver, statements, tries=tries):
         return False
     await drop_detached(driver)
@@ -83,18 +86,28 @@ async def delete_old_arrivals(
     """In transactions of so many rows, and no more than a round's worth of them."""
     if before is None:
         return 0
-    return await _in_batches(driver, queries.DELETE_OLD_ARRIVALS, before, rows)
+
+    async def delete() -> int:
+        async with driver.transaction():
+            await driver.execute(queries.LOCK_COUNTS)
+            return int(await driver.fetchval(queries.DELETE_OLD_ARRIVALS, before, rows))
+
+    return await _in_batches(delete, rows)
 
 
 async def forget_chains(driver: Any, before: datetime) -> int:
     """Failing chains that were marked before this time and of which no record is left."""
-    return await _in_batches(driver, queries.FORGET_CHAINS, before, BATCH_ROWS)
+
+    async def forget() -> int:
+        return counted(await driver.execute(queries.FORGET_CHAINS, before, BATCH_ROWS))
+
+    return await _in_batches(forget, BATCH_ROWS)
 
 
-async def _in_batches(driver: Any, statement: str, before: datetime, rows: int) -> int:
+async def _in_batches(batch: Callable[[], Awaitable[int]], rows: int) -> int:
     total = 0
     for _ in range(MOST_BATCHES):
-        done = counted(await driver.execute(statement, before, rows))
+        done = await batch()
         total += done
         if done < rows:
             break

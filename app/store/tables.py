@@ -10,13 +10,15 @@ from sqlalchemy import (
     Column,
     DateTime,
     Index,
+    Integer,
+    Interval,
     Table,
     Text,
     Uuid,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM, INT8MULTIRANGE, JSONB
+from sqlalchemy.dialects.postgresql import ENUM, INT8MULTIRANGE, JSONB, TSTZMULTIRANGE
 
 from app.database import Token, metadata
 from app.normalise.record import Severity
@@ -146,6 +148,33 @@ counted_until = Table(
     Column("name", Text, primary_key=True),
     Column("snapshot", Text, nullable=False),
     Column("taken_at", _moment, nullable=False),
+    # How long before `taken_at` a record may have been received that the snapshot does not hold.
+    Column("look_back", Interval, nullable=False, server_default=text("'1 minute'::interval")),
+    # The times at which records occurred that `record_counts` holds all of, up to the snapshot.
+    Column("whole", TSTZMULTIRANGE, nullable=False, server_default=text("'{}'::tstzmultirange")),
+)
+
+# What records are counted by; the key is a hash of the rest, so that nobody need look it up.
+record_kinds = Table(
+    "record_kinds",
+    metadata,
+    Column("kind_id", Uuid, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("level", severity, nullable=False),
+    Column("environment", Text),
+    Column("release", Text),
+    Column("instance", Text),
+    Column("signature_id", Token),
+)
+
+# Records by the time at which they occurred, in minutes, quarters and hours.
+record_counts = Table(
+    "record_counts",
+    metadata,
+    Column("seconds", Integer, primary_key=True, autoincrement=False),
+    Column("start", _moment, primary_key=True),
+    Column("kind_id", Uuid, primary_key=True),
+    Column("records", BigInteger, nullable=False),
 )
 
 # Records by the hour in which they were received; what a record does not name is empty.

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from app.store.partitions import PATIENT, make_days, partition_name
-from app.store.queries import PLAIN_COLUMNS
+from app.store.queries import MARK_LATE, PLAIN_COLUMNS
 from app.store.text_index import build_indexes
 
 NOW: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -56,4 +56,8 @@ async def put(connection: asyncpg.Connection, *rows: dict[str, Any]) -> None:
         )
         for one in rows
     ]
-    await connection.copy_records_to_table("log_records", records=lines, columns=PLAIN_COLUMNS)
+    arrivals = [one["received_at"] for one in rows]
+    async with connection.transaction():
+        # As whoever stores what was received long ago.
+        await connection.execute(MARK_LATE, min(arrivals), max(arrivals))
+        await connection.copy_records_to_table("log_records", records=lines, columns=PLAIN_COLUMNS)

@@ -313,7 +313,9 @@ async def test_a_process_that_died_before_dropping_what_it_detached_is_finished(
 ) -> None:
     await with_days(connection, 40, 25, 20)
     async with connection.transaction():
-        detach = queries.DETACH_PARTITION.format(lock_ms=100, name="log_records_20261011")
+        detach = queries.DETACH_PARTITION.format(
+            lock_ms=100, name="log_records_20261011", first="2026-10-11", last="2026-10-12"
+        )
         await connection.execute(detach)
     # What an operator took out to keep it is not ours to drop.
     await connection.execute("ALTER TABLE log_records DETACH PARTITION log_records_20261026")
