@@ -11,7 +11,8 @@ from app.database import Database
 from app.pages import first_record
 from app.pages.drawing import Pages
 from app.query.arrival_queries import anything_stored
-from app.query.list_handlers import MOST_HOURS, first_hour
+from app.query.list_handlers import first_hour
+from app.query.parameters import MOST_HOURS
 from app.query.situation import Situation, read_situation
 from app.settings import Settings
 
