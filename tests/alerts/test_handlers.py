@@ -152,7 +152,7 @@ async def test_nothing_is_overwritten_unseen(client: httpx.AsyncClient) -> None:
         ("team", {"url": "ftp://example.com/"}, "http"),
         ("team", {"url": "https://me:pw@example.com/"}, "no user"),
         ("team", {"kinds": ["exploded"]}, "Invalid enum value"),
-        ("team", {"services": ["a\0b"]}, "regex"),
+        ("team", {"services": ["a\0b"]}, "`services[0]`: the character NUL"),
         ("team", {"quiet": {"begins": "9", "ends": "10:00", "zone": "UTC"}}, "regex"),
         ("team", {"quiet": {"begins": "22:00", "ends": "07:00", "zone": "Mars/Base"}}, "IANA"),
         ("team", {"quiet": {"begins": "22:00", "ends": "07:00", "zone": "../../x"}}, "IANA"),

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import asyncpg
@@ -25,7 +27,9 @@ CHECKS: Final = [
     checks.negative_data_rejection,
 ]
 EXAMPLES: Final = 5
-"""Of each kind, for each operation."""
+"""By chance, of each kind, for each operation."""
+BOUNDARIES: Final = 20
+"""Likewise, by what the document says."""
 LISTENING_SECONDS: Final = 0.3
 """How long a stream is read that does not end."""
 ANSWER_SECONDS: Final = 30
@@ -49,6 +53,17 @@ async def document(client: httpx.AsyncClient, target_url: str) -> dict[str, Any]
     return dict(json.loads(text.replace("https://alerts.example.com/prodsentinel", target_url)))
 
 
+def boundaries(
+    operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode
+) -> Iterator[Case[Any]]:
+    """Values at the bounds that the document tells, and just beyond them."""
+    schema = operation.schema
+    cases: Iterator[Case[Any]] = schema.iter_coverage_cases(
+        operation, generation_modes=[mode], generation_config=schema.config.generation
+    )
+    return cases
+
+
 def failures(operation: APIOperation[Any, Any, Any, Any], url: str, mode: GenerationMode) -> str:
     """What schemathesis finds wrong with the answers of one operation."""
     endless = "text/event-stream" in str(operation.definition.raw["responses"])
@@ -64,6 +79,8 @@ def failures(operation: APIOperation[Any, Any, Any, Any], url: str, mode: Genera
         case.call_and_validate(base_url=url, checks=wanted, timeout=timeout)
 
     try:
+        for case in islice(boundaries(operation, mode), BOUNDARIES):
+            case.call_and_validate(base_url=url, checks=wanted, timeout=timeout)
         tried()
     except Unsatisfiable:
         # It takes nothing that could be wrong.
