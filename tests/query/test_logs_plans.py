@@ -102,7 +102,7 @@ async def test_a_slice_of_the_hot_day_reads_its_blocks_alone(filled: Database) -
     assert f"Bitmap Index Scan on {HOT_DAY}_occurred_at_idx" in plan
     assert CLOSED_DAY not in plan
     # What is cheap comes first: only messages with these letters are taken apart.
-    assert plan.index("lower(message)") < plan.index("to_tsvector")
+    assert plan.index("lower(") < plan.index("to_tsvector")
 
 
 async def test_the_errors_of_a_service_are_read_from_the_newest_on(filled: Database) -> None:

@@ -49,7 +49,7 @@ def test_hostile_values_never_change_the_statement(text: str, is_prefix: bool) -
 
 @given(searches)
 def test_a_statement_holds_placeholders_and_no_texts(tree: Search) -> None:
-    statement = str(statement_of(tree))
+    statement = str(statement_of(tree)).replace('COLLATE "C"', "")
 
     assert set(statement).isdisjoint("'\";")
 
