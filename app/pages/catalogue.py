@@ -58,6 +58,7 @@ async def list_entries(
         wanted=wanted,
         totals=totals,
         documents=documents,
+        inline=markdown.render_line,
     )
 
 
@@ -93,6 +94,7 @@ async def show_entry(
         "entry.html",
         entry=entry,
         markdown=markdown.render,
+        inline=markdown.render_line,
         rules=rules_as_text(entry),
         change=changes_of(entry, version),
         is_matched=known_issue_id in catalogue.matcher.issues,

@@ -8,7 +8,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
-from app.pages import catalogue, importing, incidents, overview
+from app.pages import ask, catalogue, importing, incidents, overview
 from app.pages.assets import get_asset
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
@@ -18,6 +18,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *incidents.handlers,
     *catalogue.handlers,
     *importing.handlers,
+    *ask.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5
