@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import FromQuery, QueryParameter
 from litestar.response import Redirect
 
 from app.catalogue.handlers import UnknownSignature
@@ -97,7 +97,7 @@ async def show_report(
     request: Request[Any, Any, Any],
     pages: NamedDependency[Pages],
     database: NamedDependency[Database],
-    at: datetime,
+    at: FromQuery[datetime],
     unchanged: Annotated[int, QueryParameter(ge=0)] = 0,
     problem: _Texts = None,
     new: _Texts = None,
