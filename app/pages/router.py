@@ -8,7 +8,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
-from app.pages import ask, catalogue, importing, incidents, overview
+from app.pages import ask, catalogue, importing, incidents, overview, settings_page, targets
 from app.pages.assets import get_asset
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
@@ -19,6 +19,8 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *catalogue.handlers,
     *importing.handlers,
     *ask.handlers,
+    *settings_page.handlers,
+    *targets.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5
