@@ -16,6 +16,8 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Of the environment variable."""
     value: str
+    as_size: int
+    """Of a number of bytes that number, else 0."""
     is_default: bool
     description: str
 
@@ -33,6 +35,7 @@ def _rows(settings: Settings) -> Iterator[InForce]:
         yield InForce(
             name=name,
             value=_place(value) if name == HIDDEN else _written(value),
+            as_size=value if field.name.endswith("_bytes") else 0,
             is_default=value == field.default,
             description=told[name],
         )

@@ -8,13 +8,23 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
-from app.pages import ask, catalogue, importing, incidents, overview, settings_page, targets
+from app.pages import (
+    ask,
+    catalogue,
+    first_record,
+    importing,
+    incidents,
+    overview,
+    settings_page,
+    targets,
+)
 from app.pages.assets import get_asset
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *overview.handlers,
+    *first_record.handlers,
     *incidents.handlers,
     *catalogue.handlers,
     *importing.handlers,

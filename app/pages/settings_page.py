@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from litestar import Request, Response, get
@@ -78,8 +79,12 @@ async def _stored(database: Database) -> dict[str, Any]:
 
 
 def _disk(settings: Settings) -> Disk | None:
+    # The folder itself is made when it is first needed.
+    folder = Path(settings.data_dir).resolve()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
     try:
-        usage = shutil.disk_usage(settings.data_dir)
+        usage = shutil.disk_usage(folder)
     except OSError:
         return None
     return Disk(free=usage.free, total=usage.total)
