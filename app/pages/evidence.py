@@ -62,11 +62,12 @@ def _cut(line: str, start: int, marks: Iterable[tuple[int, int, int]]) -> Line:
     pieces, at = [], 0
     for begins, ends, number in marks:
         first, last = max(begins - start, 0), min(ends - start, len(whole))
+        if last <= first:
+            continue
         if first > at:
             pieces.append(Piece(text=whole[at:first]))
-        if last > first:
-            pieces.append(Piece(text=whole[first:last], number=number))
-            at = last
+        pieces.append(Piece(text=whole[first:last], number=number))
+        at = last
     if at < len(whole):
         pieces.append(Piece(text=whole[at:]))
     return Line(pieces=tuple(pieces))
