@@ -12,7 +12,8 @@ from litestar.plugins.problem_details import (
     ProblemDetailsPlugin,
 )
 
-from app.alerts.handlers import InvalidTarget, NotDead, VersionChanged
+from app.alerts.changing import InvalidTarget, NotDead
+from app.alerts.inputs import VersionChanged
 from app.catalogue.handlers import NotAMatch
 from app.database import DatabaseUnavailable, ReadersBusy, TookTooLong
 from app.errors import AppError, NotFound

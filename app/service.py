@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -11,10 +10,9 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from app.catalogue.documents import compile_together, read_documents
+from app.catalogue.documents import Compiled, compile_together, read_documents
 from app.catalogue.health import check_health
 from app.catalogue.live import LiveCatalogue, default_catalogue
-from app.catalogue.model import KnownIssue
 from app.catalogue.queries import sync_known_issues
 from app.correlate.queries import (
     marks_waiting,
@@ -93,16 +91,17 @@ class Upkeep:
 
     async def run(self) -> None:
         """All of it, again every ten minutes, and every second while the database is away."""
-        issues: tuple[KnownIssue, ...] | None = None
+        compiled: Compiled | None = None
         while True:
             pause = UPKEEP_SECONDS
             try:
-                if issues is None:
+                if compiled is None:
                     # Here and not before the start: compiling the documents takes a while.
-                    issues = await asyncio.to_thread(read_catalogue, self._settings)
-                    self._catalogue.use_until_refreshed(issues)
+                    compiled = await asyncio.to_thread(read_catalogue, self._settings)
+                    self._catalogue.problems = compiled.problems
+                    self._catalogue.use_until_refreshed(compiled.issues)
                 await self.prepare()
-                await self._keep_catalogue(issues)
+                await self._keep_catalogue(compiled)
                 self.done_once.set()
             except (DatabaseUnavailable, NotMigrated) as error:
                 log.warning("upkeep_waits", reason=str(error))
@@ -112,9 +111,10 @@ class Upkeep:
                 pause = RETRY_SECONDS
             await asyncio.sleep(pause)
 
-    async def _keep_catalogue(self, issues: Sequence[KnownIssue]) -> None:
+    async def _keep_catalogue(self, compiled: Compiled) -> None:
         async with self._database.session() as session:
-            synced = await sync_known_issues(session, issues)
+            synced = await sync_known_issues(session, compiled.issues)
+        self._catalogue.problems = compiled.problems + synced.problems
         async with self._database.session() as session:
             self._healthy = await check_health(session, self._catalogue.matcher, seen=self._healthy)
         async with self._database.session() as session:
@@ -141,8 +141,8 @@ async def spare_the_collector(started: asyncio.Event) -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def read_catalogue(settings: Settings) -> tuple[KnownIssue, ...]:
-    """The entries of the default documents and of the folders that the settings name."""
+def read_catalogue(settings: Settings) -> Compiled:
+    """The default documents and those of the folders that the settings name."""
     own = read_documents(settings.catalogue_paths())
     compiled = compile_together([default_catalogue(), own])
     for problem in compiled.problems:
@@ -152,7 +152,7 @@ def read_catalogue(settings: Settings) -> tuple[KnownIssue, ...]:
             line=problem.line,
             reason=problem.reason,
         )
-    return compiled.issues
+    return compiled
 
 
 class HealthCheck:

@@ -12,7 +12,7 @@ from app.catalogue import queries
 from app.catalogue.alignment import Lexicon
 from app.catalogue.documents import DEFAULT_DOCUMENTS, Compiled, read_documents
 from app.catalogue.matcher import Matcher
-from app.catalogue.model import KnownIssue
+from app.catalogue.model import KnownIssue, Problem
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,8 @@ class LiveCatalogue:
     def __init__(self) -> None:
         self.matcher = compile_matcher(())
         self.change: Change | None = None
+        self.problems: tuple[Problem, ...] = ()
+        """What of the service's own documents could not be used."""
         self._state = _NEVER
 
     def use_until_refreshed(self, issues: Iterable[KnownIssue]) -> None:

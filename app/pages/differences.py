@@ -13,7 +13,8 @@ import msgspec
 
 _WORDS: Final = re.compile(r"\s+|[^\s]+")
 MOST_WORDS: Final = 4_000
-"""The comparison takes time with the square of them; a longer text is compared line by line."""
+"""The comparison takes time with the square of them; a longer text is compared line by line,
+and one of more lines than this as a whole."""
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -28,6 +29,8 @@ def differences(before: str, after: str) -> tuple[Piece, ...]:
     old, new = (_split(text) for text in (before, after))
     if len(old) + len(new) > MOST_WORDS:
         old, new = (text.splitlines(keepends=True) for text in (before, after))
+    if len(old) + len(new) > MOST_WORDS:
+        old, new = [before], [after]
     return tuple(_joined(_pieces(old, new)))
 
 

@@ -8,7 +8,16 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
-from app.pages import first_record, incidents, overview
+from app.pages import (
+    ask,
+    catalogue,
+    first_record,
+    importing,
+    incidents,
+    overview,
+    settings_page,
+    targets,
+)
 from app.pages.assets import get_asset
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
@@ -17,6 +26,11 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *overview.handlers,
     *first_record.handlers,
     *incidents.handlers,
+    *catalogue.handlers,
+    *importing.handlers,
+    *ask.handlers,
+    *settings_page.handlers,
+    *targets.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5

@@ -18,6 +18,7 @@ from app.query.catalogue_views import (
     EntryTotals,
     EntryVersion,
     ExplainedError,
+    ImportedEntry,
     Judged,
 )
 from app.query.rows import view
@@ -25,6 +26,7 @@ from app.query.rows import view
 DAYS: Final = 30
 LINES: Final = 25
 """Most signatures and verdicts that a page shows of an entry."""
+MOST_IMPORTED: Final = 1_000
 
 # The root decides; a chain rule explains what its root does not.
 _EXPLAINED: Final = """
@@ -89,7 +91,7 @@ _TOTALS = text(f"""{_FARING}
         count(*) FILTER (WHERE retired_at IS NULL AND quarantined) AS quarantined,
         count(*) FILTER (WHERE retired_at IS NOT NULL) AS retired
     FROM told
-""")
+""")  # noqa: S608 - a constant of this file
 _DOCUMENTS = text("SELECT DISTINCT document FROM known_issues WHERE retired_at IS NULL ORDER BY 1")
 _SIGNATURES = text("""
     SELECT signature_id, title, tier, score, signatures.records, signatures.last_seen,
@@ -193,3 +195,15 @@ async def _versions(session: AsyncSession, known_issue_id: str) -> list[EntryVer
         .limit(LINES)
     )
     return [view(row, EntryVersion) for row in (await session.execute(query)).mappings()]
+
+
+async def entries_imported(session: AsyncSession, at: datetime) -> list[ImportedEntry]:
+    """What one import stored or retired, by id."""
+    columns = [known_issues.c[name] for name in ImportedEntry.__struct_fields__]
+    query = (
+        select(*columns)
+        .where((known_issues.c.imported_at == at) | (known_issues.c.retired_at == at))
+        .order_by(known_issues.c.known_issue_id)
+        .limit(MOST_IMPORTED)
+    )
+    return [view(row, ImportedEntry) for row in (await session.execute(query)).mappings()]

@@ -85,6 +85,17 @@ class EntryVersion(msgspec.Struct, frozen=True, kw_only=True):
     entry: KnownIssue | None
 
 
+class ImportedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that an import stored or retired."""
+
+    known_issue_id: str
+    version: int
+    title: str
+    document: str
+    first_line: int
+    retired_at: datetime | None
+
+
 class ExplainedError(msgspec.Struct, frozen=True, kw_only=True):
     """A signature that the entry explains."""
 

@@ -14,9 +14,8 @@ _LEAST_WORDS = 4
 def draft_entry(signature: SignatureView, chains: Sequence[SampleChain]) -> str:
     """Markdown that compiles as it is; what only people know is left to them in brackets."""
     services = sorted({service for chain in chains for service in chain.services})
-    name = re.sub(r"[^a-z0-9]+", "-", _PLACEHOLDER.sub("", signature.title).lower())
     lines = [
-        f"## {signature.title} {{#{name.strip('-')[:60].strip('-') or 'draft'}}}",
+        f"## {signature.title} {{#{name_of_draft(signature)}}}",
         "Severity: medium",
         "",
         "### Symptoms",
@@ -44,6 +43,12 @@ def draft_entry(signature: SignatureView, chains: Sequence[SampleChain]) -> str:
         "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def name_of_draft(signature: SignatureView) -> str:
+    """An entry id out of the title."""
+    name = re.sub(r"[^a-z0-9]+", "-", _PLACEHOLDER.sub("", signature.title).lower())
+    return name.strip("-")[:60].strip("-") or "draft"
 
 
 def _span(signature: SignatureView) -> str:

@@ -1,0 +1,141 @@
+"""`/ask`: paste any error and see which known issue it is, and why; or that none is."""
+
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, QueryParameter
+from litestar.response import Redirect
+from msgspec import Meta
+
+from app.catalogue.live import LiveCatalogue
+from app.catalogue.matcher import Matcher, subject_of
+from app.catalogue.model import KnownIssue, Match, Tier
+from app.database import Database, DatabaseUnavailable
+from app.pages import markdown
+from app.pages.drawing import Pages
+from app.pages.evidence import Line, marked_lines
+from app.query import ask_queries
+from app.query.ask_queries import Seen
+from app.signatures import ErrorReport, Signature, read_error, sign_text
+from app.signatures.v1.frames import read_call
+
+MOST_CHARACTERS: Final = 1_048_576
+MOST_OF_ADDRESS: Final = 4_000
+"""A longer error has no address: servers and proxies refuse those."""
+MOST_FRAMES: Final = 40
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    text: Annotated[str, Meta(max_length=MOST_CHARACTERS)] = ""
+    service: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A match with the entry that the matcher holds."""
+
+    match: Match
+    issue: KnownIssue
+    lines: tuple[Line, ...]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    signature: Signature
+    report: ErrorReport
+    matches: tuple[Found, ...]
+    """The first one explains the error; the others lost to it."""
+    suggestions: tuple[Found, ...]
+    looked_at: int
+    seen: Seen | None
+
+
+@get("/ask")
+async def ask(
+    *,
+    request: Request[Any, Any, Any],
+    pages: NamedDependency[Pages],
+    database: NamedDependency[Database],
+    catalogue: NamedDependency[LiveCatalogue],
+    text: Annotated[str, QueryParameter(max_length=MOST_OF_ADDRESS)] = "",
+    service: Annotated[str, QueryParameter(max_length=200)] = "",
+) -> Response[str]:
+    """The question in the address, so that a colleague can be sent it."""
+    return await _draw(request, pages, database, catalogue, Question(text=text, service=service))
+
+
+@post("/ask", status_code=200)
+async def ask_at_length(
+    *,
+    request: Request[Any, Any, Any],
+    pages: NamedDependency[Pages],
+    database: NamedDependency[Database],
+    catalogue: NamedDependency[LiveCatalogue],
+    data: Annotated[Question, Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Response[Any]:
+    """A short question gets an address; a long one its answer at once."""
+    asked = {name: value for name, value in msgspec.structs.asdict(data).items() if value}
+    if len(data.text) <= MOST_OF_ADDRESS:
+        return Redirect(f"/ask?{urlencode(asked)}" if asked else "/ask", status_code=303)
+    return await _draw(request, pages, database, catalogue, data)
+
+
+async def _draw(
+    request: Request[Any, Any, Any],
+    pages: Pages,
+    database: Database,
+    catalogue: LiveCatalogue,
+    question: Question,
+) -> Response[str]:
+    answer = None
+    if question.text.strip():
+        answer = await _answer(database, catalogue.matcher, question)
+    return await pages.draw(
+        request,
+        "ask.html",
+        question=question,
+        answer=answer,
+        most_frames=MOST_FRAMES,
+        entries=len(catalogue.matcher.issues),
+        markdown=markdown.render,
+        inline=markdown.render_line,
+        is_library=lambda frame: not read_call(frame).in_app,
+    )
+
+
+async def _answer(database: Database, matcher: Matcher, question: Question) -> Answer:
+    # As browsers send it, lines end in CR LF; no log record's do.
+    text = question.text.replace("\r\n", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    signature = sign_text(text)
+    matches = matcher.match(subject_of(text, service=question.service), suggest=True)
+    found = [
+        Found(
+            match=match,
+            issue=matcher.issues[match.known_issue_id],
+            lines=marked_lines(text, match.evidence if match.tier is not Tier.SUGGESTED else ()),
+        )
+        for match in matches
+    ]
+    is_known = bool(matches) and matches[0].tier is not Tier.SUGGESTED
+    return Answer(
+        signature=signature,
+        report=read_error(text),
+        matches=tuple(found if is_known else ()),
+        suggestions=tuple(() if is_known else found),
+        looked_at=len(matcher.issues),
+        seen=await _seen(database, signature.signature_id),
+    )
+
+
+async def _seen(database: Database, signature_id: str) -> Seen | None:
+    """None too when the database is away: the catalogue is in memory, and answers all the same."""
+    try:
+        async with database.session() as session:
+            return await ask_queries.seen(session, signature_id)
+    except DatabaseUnavailable:
+        return None
+
+
+handlers = (ask, ask_at_length)
