@@ -10,12 +10,15 @@ from litestar.types import ControllerRouterHandler
 
 from app.pages import incidents, overview
 from app.pages.assets import get_asset
+from app.pages.chain import record_page, showing
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *overview.handlers,
     *incidents.handlers,
+    *showing.handlers,
+    *record_page.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5

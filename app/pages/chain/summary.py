@@ -1,0 +1,86 @@
+"""What is said of a chain above its waterfall. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from app.correlate.model import GapKind, Skew
+from app.pages.chain.axis import Axis
+from app.pages.wording import exact, span
+from app.query.chain_views import ChainView
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    title: str
+    start: datetime
+    length: timedelta
+    """Of its runs together, without the pauses between them."""
+    errors: int
+    environments: tuple[str, ...]
+    releases: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What a reader must know of how it is drawn."""
+
+
+def summary_of(chain: ChainView, axes: Sequence[Axis]) -> Summary:
+    """`chain` with at least one record."""
+    return Summary(
+        title=_title(chain),
+        start=axes[0].start,
+        length=_length(chain),
+        errors=len(chain.errors),
+        environments=_names(one.environment for one in chain.records),
+        releases=_names(
+            f"{one.service} {one.release}" if one.release else None for one in chain.records
+        ),
+        notes=tuple(_notes(chain, runs=len(axes))),
+    )
+
+
+def _title(chain: ChainView) -> str:
+    if chain.roots:
+        return chain.roots[0].error.title
+    return chain.findings[0].title if chain.findings else "Nothing failed"
+
+
+def _names(values: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))
+
+
+def _length(chain: ChainView) -> timedelta:
+    times = [one.occurred_at for one in chain.records]
+    return max(times) - min(times)
+
+
+def _notes(chain: ChainView, *, runs: int) -> Iterator[str]:
+    if chain.from_evidence:
+        yield (
+            "The records are older than what is kept. This is what an incident kept of them: "
+            "what led to the error."
+        )
+    for skew in chain.skews:
+        yield _of_skew(skew)
+    missing = sum(gap.records for gap in chain.gaps if gap.kind is GapKind.MISSING_RECORDS)
+    if missing:
+        yield (
+            f"{exact(missing)} {'record' if missing == 1 else 'records'} that senders numbered "
+            "never arrived; the hatched rows stand where they are missing."
+        )
+    if chain.evidence_incomplete and chain.roots and not chain.capped:
+        yield "What is missing might tell of another root, so none is called certain."
+    if runs > 1:
+        yield (
+            f"This ID was used {runs} times, more than an hour apart: each use is drawn on a time "
+            "axis of its own."
+        )
+
+
+def _of_skew(skew: Skew) -> str:
+    direction = "ahead of" if skew.seconds > 0 else "behind"
+    clock = f"{skew.service} ({skew.instance})" if skew.instance else skew.service
+    told = span(timedelta(seconds=abs(skew.seconds)))
+    return (
+        f"The clock of {clock} is {told} {direction} {skew.ahead_of}'s: its records are drawn in "
+        "the order of cause, and keep the times they were sent with."
+    )
