@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import httpx
 
+Record = dict[str, Any]
 RICH: Final = "checkout-5512"
 LONG: Final = "import-900"
 LONG_RECORDS: Final = 900
@@ -28,23 +29,26 @@ def send_chains(url: str) -> None:
         assert answer.json()["accepted"] == len(records), answer.text
 
 
-def _step(
-    start: datetime, milliseconds: float, service: str, span: str, above: str | None,
-    message: str, level: str = "info", **more: Any,
-) -> dict[str, Any]:  # fmt: skip
+def _step(moment: datetime, who: str, message: str, level: str = "info", **more: Any) -> Record:
+    """`who` is the service, its span and that of its caller."""
+    service, span, *above = who.split()
     record = {
         "service": service, "span_id": span * 16, "message": message, "level": level,
-        "timestamp": (start + timedelta(milliseconds=milliseconds)).isoformat(),
-        "environment": "prod", "release": "3.1.0", "instance": f"{service}-1",
+        "timestamp": moment.isoformat(), "environment": "prod", "release": "3.1.0",
+        "instance": f"{service}-eu-1",
     }  # fmt: skip
     if above:
-        record["parent_span_id"] = above * 16
+        record["parent_span_id"] = above[0] * 16
     return {**record, **more}
 
 
-def rich() -> list[dict[str, Any]]:
+def rich() -> list[Record]:
     """Payment's clock is 2.3 s ahead, ledger fails, three attempts, and a number never came."""
     start = datetime.now(UTC) - timedelta(minutes=4)
+
+    def at(milliseconds: float) -> datetime:
+        return start + timedelta(milliseconds=milliseconds)
+
     ahead = 2300
     closed = {
         "type": "app.accounts.LedgerClosed",
@@ -52,39 +56,39 @@ def rich() -> list[dict[str, Any]]:
         "stacktrace": TRACEBACK,
     }
     records = [
-        _step(start, 0, "gateway", "a", None, "POST /checkout", sequence=41),
-        _step(start, 3, "gateway", "a", None, "calling order", sequence=42),
-        _step(start, 9, "order", "b", "a", "request received from gateway"),
-        _step(start, 14, "order", "b", "a", "calling payment", attributes={"amount": 4210}),
-        _step(start, ahead + 20, "payment", "c", "b", "charging card of customer 77"),
+        _step(at(0), "gateway a", "POST /checkout", sequence=1),
+        _step(at(3), "gateway a", "calling order", sequence=2),
+        _step(at(9), "order b a", "request received from gateway"),
+        _step(at(14), "order b a", "calling payment", attributes={"amount": 4210}),
+        _step(at(ahead + 20), "payment c b", "charging card of customer 77"),
     ]
     for number, span in enumerate("def"):
         begin = 40 + number * 60
         records += [
-            _step(start, begin, "ledger", span, "c", "booking order 5512"),
-            _step(start, begin + 18, "ledger", span, "c", "booking failed", "error",
+            _step(at(begin), f"ledger {span} c", "booking order 5512"),
+            _step(at(begin + 18), f"ledger {span} c", "booking failed", "error",
                   exception=closed, attributes={"attempt": number + 1, "month": "2026-10"}),
         ]  # fmt: skip
     return [
         {"correlation_id": RICH, **one}
         for one in [
             *records,
-            _step(start, ahead + 221, "payment", "c", "b", "ledger answered 500", "error"),
-            _step(start, 233, "order", "b", "a", "payment failed with 502", "error"),
-            _step(start, 240, "gateway", "a", None, "POST /checkout 502", "error", sequence=45),
-            _step(start, 236, "mailer", "9", "b", "sorry mail queued", "warning"),
+            _step(at(ahead + 221), "payment c b", "ledger answered 500", "error"),
+            _step(at(233), "order b a", "payment failed with 502", "error"),
+            _step(at(240), "gateway a", "POST /checkout 502", "error", sequence=5),
+            _step(at(229), "mailer 9 b", "sorry mail queued", "warning"),
         ]
     ]
 
 
-def long() -> list[dict[str, Any]]:
+def long() -> list[Record]:
     """Quiet work, and one error far into it."""
     start = datetime.now(UTC) - timedelta(minutes=30)
     records = []
     for number in range(LONG_RECORDS):
-        service = ("importer", "storage", "search")[number % 3]
-        record = _step(start, number * 7, service, "a" if service == "importer" else "b",
-                       None if service == "importer" else "a", f"row {number} stored")  # fmt: skip
+        who = ("importer a", "storage b a", "search b a")[number % 3]
+        moment = start + timedelta(milliseconds=number * 7)
+        record = _step(moment, who, f"row {number} stored")
         if number == LONG_RECORDS - 200:
             record |= {"level": "error", "message": "row holds a character that search refuses"}
         records.append({"correlation_id": LONG, **record})

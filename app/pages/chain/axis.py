@@ -9,6 +9,7 @@ import msgspec
 
 from app.correlate.chain import PAUSE
 from app.correlate.model import Skew
+from app.pages.wording import span
 from app.query.chain_views import CallView
 from app.query.views import RecordView
 
@@ -33,6 +34,11 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ticks(self) -> tuple[timedelta, ...]:
         return tuple(self.length / DIVISIONS * number for number in range(DIVISIONS + 1))
+
+    def label(self, tick: timedelta) -> str:
+        """As short as it can be told: steps are round."""
+        number, unit = span(tick).split(" ", 1)
+        return f"{float(number):g} {unit}" if number.replace(".", "").isdigit() else span(tick)
 
 
 def axis_of(moments: Sequence[datetime]) -> Axis:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.pages.chain.folding import folded
-from app.pages.chain.rows import FoldRow, GapRow, InferredRow, PauseRow, RecordRow, Row
+from app.pages.chain.rows import FoldRow, GapRow, InferredRow, Mark, PauseRow, RecordRow, Row
 from app.pages.chain.summary import Summary, summary_of
 from app.pages.chain.waterfall import lay_out
 from app.pages.wording import exact, span, utc
@@ -18,7 +18,7 @@ _TICKS: Final = re.compile(r"`+")
 def markdown_of(chain: ChainView) -> str:
     """Root, fix and the records, quiet ones of a long chain told as their number."""
     waterfall = lay_out(chain)
-    summary = summary_of(chain, waterfall.axes)
+    summary = summary_of(chain, waterfall)
     rows = (line for row in folded(waterfall.rows) if (line := _line(row)))
     parts = [*_head(chain, summary), "", *_fence("\n".join(rows))]
     return "\n".join(parts) + "\n"
@@ -54,9 +54,9 @@ def _line(row: Row) -> str:
     match row:
         case RecordRow():
             record = row.record
-            mark = "◀ root" if row.mark.root else "(follows)" if row.mark.follows else ""
-            text = f"{record.level.value:<8} {'  ' * row.depth}{record.service}: {record.message}"
-            return f"+{span(row.since_start):>9}  {one_line(text)} {mark}".rstrip()
+            mark = _mark(row.mark)
+            told = f"{'  ' * row.depth}{record.service}: {one_line(record.message)} {mark}"
+            return f"{span(row.since_start):>10}  {record.level.value:<8} {told}".rstrip()
         case GapRow():
             return f"{'':>10}  {'~' * 8} {'  ' * row.depth}{row.gap.reason}"
         case InferredRow():
@@ -67,6 +67,14 @@ def _line(row: Row) -> str:
             return f"{'':>10}  … {exact(row.records)} quiet records of {', '.join(row.services)}"
         case _:
             return f"{'':>10}  … records that were not read"
+
+
+def _mark(mark: Mark) -> str:
+    if mark.root:
+        return "◀ reports the root" if mark.reports else "◀ root"
+    if mark.attempt:
+        return f"(attempt {mark.attempt})"
+    return "(follows)" if mark.follows else ""
 
 
 def one_line(text: str) -> str:

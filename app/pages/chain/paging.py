@@ -24,13 +24,13 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     """Cursor of those."""
 
 
-def page_of(chain: ChainView, key: Key | None, *, most: int = READ_AT_ONCE) -> Read:
-    """What is drawn of the records read: all, or the `most` behind the key.
+def page_of(chain: ChainView, key: Key | None, *, total: int, most: int = READ_AT_ONCE) -> Read:
+    """What is drawn of the records read, of `total` in all: all, or the `most` behind the key.
 
     Raises `InvalidCursor` when there are none.
     """
     by_time = sorted(chain.records, key=lambda one: (one.occurred_at, one.record_id))
-    if key is None and not chain.capped:
+    if key is None and (not chain.capped or len(chain.records) >= total):
         return Read(chain=chain)
     behind = [one for one in by_time if key is None or (one.occurred_at, one.record_id) > key]
     if not behind:

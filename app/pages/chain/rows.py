@@ -23,6 +23,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     root: int = 0
     """It stands for the root of this number, counted from 1."""
+    reports: bool = False
+    """It only reports that root, of whose own service no record tells."""
     follows: str = ""
     """Why it only follows from the root."""
     attempt: int = 0

@@ -63,8 +63,8 @@ async def show_chain(
         )
     if form == "md":
         return Response(markdown_of(chain), media_type="text/markdown; charset=utf-8")
-    read = page_of(chain, key)
     total = await _total(database, chain)
+    read = page_of(chain, key, total=total)
     waterfall = lay_out(read.chain)
     rows = with_unread(waterfall.rows, read)
     if first or last:
@@ -77,7 +77,7 @@ async def show_chain(
         "chain/chain.html",
         block="rows" if first and asks_for_part(request) else None,
         chain=chain,
-        summary=summary_of(read.chain, waterfall.axes),
+        summary=summary_of(read.chain, waterfall),
         axes=waterfall.axes,
         drawn=drawn,
         told=_opened(drawn.rows, record),

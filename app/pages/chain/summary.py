@@ -1,21 +1,28 @@
 """What is said of a chain above its waterfall. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from app.correlate.model import GapKind, Skew
-from app.pages.chain.axis import Axis
+from app.pages.chain.axis import shifts_of
+from app.pages.chain.waterfall import Waterfall
 from app.pages.wording import exact, span
 from app.query.chain_views import ChainView
+from app.query.views import ErrorView
+from app.signatures.reading.reader import read_error
+
+LONGEST_TITLE: Final = 200
+_OWN_SHARE: Final = 0.1
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     start: datetime
     length: timedelta
-    """Of its runs together, without the pauses between them."""
+    """Without the pauses between its runs."""
     errors: int
     environments: tuple[str, ...]
     releases: tuple[str, ...]
@@ -23,34 +30,40 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader must know of how it is drawn."""
 
 
-def summary_of(chain: ChainView, axes: Sequence[Axis]) -> Summary:
+def summary_of(chain: ChainView, waterfall: Waterfall) -> Summary:
     """`chain` with at least one record."""
     return Summary(
         title=_title(chain),
-        start=axes[0].start,
-        length=_length(chain),
+        start=waterfall.axes[0].start,
+        length=waterfall.length,
         errors=len(chain.errors),
         environments=_names(one.environment for one in chain.records),
         releases=_names(
             f"{one.service} {one.release}" if one.release else None for one in chain.records
         ),
-        notes=tuple(_notes(chain, runs=len(axes))),
+        notes=tuple(_notes(chain, runs=len(waterfall.axes))),
     )
 
 
 def _title(chain: ChainView) -> str:
     if chain.roots:
-        return chain.roots[0].error.title
+        return _said(chain, chain.roots[0].error)
     return chain.findings[0].title if chain.findings else "Nothing failed"
+
+
+def _said(chain: ChainView, error: ErrorView) -> str:
+    """What it said itself; the title of its signature has placeholders for all that varies."""
+    record = next((one for one in chain.records if one.record_id == error.record_id), None)
+    causes = read_error(record.message, record.exception).errors if record else ()
+    if not causes:
+        return error.title
+    cause = causes[0]
+    told = ": ".join(part for part in (cause.type, " ".join(cause.message.split())) if part)
+    return told if 0 < len(told) <= LONGEST_TITLE else error.title
 
 
 def _names(values: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
-
-
-def _length(chain: ChainView) -> timedelta:
-    times = [one.occurred_at for one in chain.records]
-    return max(times) - min(times)
 
 
 def _notes(chain: ChainView, *, runs: int) -> Iterator[str]:
@@ -59,8 +72,12 @@ def _notes(chain: ChainView, *, runs: int) -> Iterator[str]:
             "The records are older than what is kept. This is what an incident kept of them: "
             "what led to the error."
         )
+    shifts = shifts_of(chain.calls, chain.skews)
     for skew in chain.skews:
-        yield _of_skew(skew)
+        ahead = shifts.get((skew.service, skew.instance), timedelta(0)).total_seconds()
+        # Else it is its caller's clock that is wrong, and this one only as seen from there.
+        if abs(ahead) > abs(skew.seconds) * _OWN_SHARE:
+            yield _of_skew(skew)
     missing = sum(gap.records for gap in chain.gaps if gap.kind is GapKind.MISSING_RECORDS)
     if missing:
         yield (

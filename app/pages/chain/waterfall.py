@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -21,13 +23,18 @@ _NOTHING: Final = timedelta(0)
 class Waterfall(msgspec.Struct, frozen=True, kw_only=True):
     axes: tuple[Axis, ...]
     """One for each run."""
+    length: timedelta
+    """Of all runs together, without the pauses between them."""
     rows: tuple[Row, ...]
 
 
 def lay_out(chain: ChainView) -> Waterfall:
     """Every record, gap and inferred service as a row, in the order of the chain's records."""
     ground = _Ground(chain)
-    return Waterfall(axes=ground.axes, rows=tuple(_rows(chain, ground)))
+    lengths = (end - axis.start for axis, end in zip(ground.axes, ground.ends, strict=True))
+    return Waterfall(
+        axes=ground.axes, length=sum(lengths, _NOTHING), rows=tuple(_rows(chain, ground))
+    )
 
 
 class _Ground:
@@ -146,34 +153,42 @@ def _end_of_caller(ground: _Ground, place: int) -> datetime:
 
 def _inferred(ground: _Ground, place: int, number: int, root: RootView) -> InferredRow:
     call = ground.call_of.get(place)
-    first = min((ground.moments[one] for one in call.records), default=None) if call else None
     moment = ground.moments[place]
+    told = [ground.moments[one] for one in call.records if one < place] if call else []
+    first = min(told[-1] if told else moment, moment)
     return InferredRow(
         service=root.service,
         reason=root.reasons[0] if root.reasons else "",
         root=number,
         run=ground.runs[place],
         depth=ground.depth(place) + 1,
-        bar=ground.stretch(place, min(first or moment, moment), moment, _LEAST_HATCHED),
+        bar=ground.stretch(place, first, moment, _LEAST_HATCHED),
     )
 
 
 def marks_of(chain: ChainView) -> dict[UUID, Mark]:
     """What the roots and findings of a chain say of its records."""
-    names = {one.record_id: one.signature_id for one in chain.errors}
-    found: dict[UUID, Mark] = {}
-    for one in chain.findings:
-        found[one.record_id] = Mark(finding=one.title)
+    found = {one.record_id: Mark(finding=one.title) for one in chain.findings}
+    for root in chain.roots:
+        found |= {one.record_id: Mark(follows=one.reason) for one in root.symptoms}
+    roots = {root.error.record_id for root in chain.roots}
     for number, root in enumerate(chain.roots, 1):
-        attempt = 1
-        for symptom in root.symptoms:
-            again = (
-                symptom.service == root.error.service
-                and names.get(symptom.record_id) == root.error.signature_id
-            )
-            attempt += again
-            found[symptom.record_id] = Mark(
-                follows=symptom.reason, attempt=attempt if again and root.retries else 0
-            )
-        found[root.error.record_id] = Mark(root=number)
+        found.update(_attempts(chain, root, found.keys() | roots))
+        found[root.error.record_id] = Mark(root=number, reports=root.inferred)
     return found
+
+
+def _attempts(
+    chain: ChainView, root: RootView, others: AbstractSet[UUID]
+) -> Iterator[tuple[UUID, Mark]]:
+    """What tells the same as the root again: correlation counts those, and lists the others."""
+    if not root.retries:
+        return
+    own = (root.error.service, root.error.signature_id)
+    again = (
+        one.record_id
+        for one in chain.errors
+        if (one.service, one.signature_id) == own and one.record_id not in others
+    )
+    for number, name in enumerate(islice(again, root.retries), 2):
+        yield name, Mark(attempt=number)
