@@ -8,7 +8,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
-from app.pages import incidents, overview
+from app.pages import first_record, incidents, overview
 from app.pages.assets import get_asset
 from app.pages.chain import record_page, showing
 from app.pages.failing import Handler
@@ -16,6 +16,7 @@ from app.pages.guard import refuse_foreign_forms
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *overview.handlers,
+    *first_record.handlers,
     *incidents.handlers,
     *showing.handlers,
     *record_page.handlers,

@@ -24,6 +24,8 @@ PAGES: Final = (
     Listed("overview", "/", "Overview"),
     Listed("overview-week", "/?hours=168", "Overview"),
     Listed("incidents", "/incidents", "Incidents"),
+    Listed("incidents-none", "/incidents?status=muted", "Incidents"),
+    Listed("first-record", "/first-record", "First record"),
     Listed("not-found", "/nothing-here", "There is nothing here", 404),
     Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
 )

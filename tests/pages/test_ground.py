@@ -48,6 +48,18 @@ async def test_a_cursor_that_was_made_up_gets_a_page_that_says_so(
     assert "cursor" in answer.text
 
 
+async def test_a_part_that_cannot_be_drawn_gets_no_page_inside_the_page(
+    client: httpx.AsyncClient,
+) -> None:
+    part = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+    answer = await client.get("/incidents", params={"after": "made up"}, headers=part)
+
+    assert answer.status_code == 400
+    assert "cursor" in answer.text
+    assert "<html" not in answer.text
+
+
 async def test_pages_are_compressed_and_the_api_is_as_it_was(client: httpx.AsyncClient) -> None:
     page = await client.get("/", headers={"Accept-Encoding": "gzip"})
     api = await client.get("/api/known-issues", headers={"Accept-Encoding": "gzip"})
@@ -81,11 +93,11 @@ async def test_a_file_of_another_version_is_given_and_not_kept(client: httpx.Asy
 
 def test_without_the_built_files_pages_read_and_say_how_to_build_them(tmp_path: Path) -> None:
     bare = make_environment(Assets(built=tmp_path))
+    values = {"request_path": "/", "now": datetime.now(UTC), "health": None}
+    values |= {"code": 404, "title": "", "detail": "", "errors": []}
+    ui = bare.get_template("ui.html").make_module(values)
 
-    html = bare.get_template("problem.html").render(
-        request_path="/", now=datetime.now(UTC), health=None, code=404, phrase="", detail="",
-        errors=[],
-    )  # fmt: skip
+    html = bare.get_template("problem.html").render(values, ui=ui)
 
     assert "python3 scripts/assets.py" in html
     assert "/built/" not in html
