@@ -17,7 +17,8 @@ Clock = tuple[str, str | None]
 DIVISIONS: Final = 4
 _NOTHING: Final = timedelta(0)
 _SHORTEST: Final = timedelta(milliseconds=1)
-_STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_STEPS: Final = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_OWN_SHARE: Final = 0.1
 
 
 class Axis(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,3 +84,14 @@ def shifts_of(calls: Sequence[CallView], skews: Sequence[Skew]) -> Mapping[Clock
         above = found.get((caller.service, caller.instance), _NOTHING) if caller else _NOTHING
         found[clock] = above + told.get(clock, _NOTHING)
     return {clock: shift for clock, shift in found.items() if shift}
+
+
+def wrong_clocks(calls: Sequence[CallView], skews: Sequence[Skew]) -> dict[Clock, Skew]:
+    """The clocks that are wrong themselves, not only as seen from a caller whose clock is."""
+    shifts = shifts_of(calls, skews)
+    found = {(one.service, one.instance): one for one in skews}
+    return {
+        clock: skew
+        for clock, skew in found.items()
+        if abs(shifts.get(clock, _NOTHING).total_seconds()) > abs(skew.seconds) * _OWN_SHARE
+    }

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from app.correlate.model import GapKind, Skew
-from app.pages.chain.axis import shifts_of
+from app.pages.chain.axis import wrong_clocks
 from app.pages.chain.waterfall import Waterfall
 from app.pages.wording import exact, span
 from app.query.chain_views import ChainView
@@ -15,7 +15,6 @@ from app.query.views import ErrorView
 from app.signatures.reading.reader import read_error
 
 LONGEST_TITLE: Final = 200
-_OWN_SHARE: Final = 0.1
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,12 +71,8 @@ def _notes(chain: ChainView, *, runs: int) -> Iterator[str]:
             "The records are older than what is kept. This is what an incident kept of them: "
             "what led to the error."
         )
-    shifts = shifts_of(chain.calls, chain.skews)
-    for skew in chain.skews:
-        ahead = shifts.get((skew.service, skew.instance), timedelta(0)).total_seconds()
-        # Else it is its caller's clock that is wrong, and this one only as seen from there.
-        if abs(ahead) > abs(skew.seconds) * _OWN_SHARE:
-            yield _of_skew(skew)
+    for skew in wrong_clocks(chain.calls, chain.skews).values():
+        yield _of_skew(skew)
     missing = sum(gap.records for gap in chain.gaps if gap.kind is GapKind.MISSING_RECORDS)
     if missing:
         yield (

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from app.correlate.model import Gap, GapKind
-from app.pages.chain.axis import Axis, Clock, axis_of, runs_of, shifts_of
+from app.pages.chain.axis import Axis, Clock, axis_of, runs_of, shifts_of, wrong_clocks
 from app.pages.chain.rows import Bar, GapRow, InferredRow, Mark, PauseRow, RecordRow, Row
 from app.query.chain_views import CallView, ChainView, RootView
 from app.query.views import RecordView
@@ -44,6 +44,7 @@ class _Ground:
         self.records = chain.records
         self.calls = chain.calls
         self.shifts: Mapping[Clock, timedelta] = shifts_of(chain.calls, chain.skews)
+        self.wrong = wrong_clocks(chain.calls, chain.skews)
         self.runs = runs_of(chain.records)
         self.call_of = {place: call for call in chain.calls for place in call.records}
         self.moments = [one.occurred_at - self.shift(one) for one in chain.records]
@@ -101,7 +102,7 @@ def _record(ground: _Ground, place: int, mark: Mark) -> RecordRow:
         depth=ground.depth(place),
         at=axis.at(moment),
         since_start=moment - axis.start,
-        shifted=bool(ground.shift(record)),
+        shifted=(record.service, record.instance) in ground.wrong,
         call=ground.stretch(place, min(times), max(times)),
         begins=places[0] == place,
         mark=mark,
