@@ -62,7 +62,7 @@ async def show_chain(
             request, "chain/gone.html", status=404, name=name, incident_id=gone.incident_id
         )
     if form == "md":
-        return Response(markdown_of(chain), media_type="text/markdown; charset=utf-8")
+        return Response(markdown_of(chain), media_type="text/markdown")
     total = await _total(database, chain)
     read = page_of(chain, key, total=total)
     waterfall = lay_out(read.chain)
