@@ -19,6 +19,7 @@ from app.pages import (
     targets,
 )
 from app.pages.assets import get_asset
+from app.pages.chain import record_page, showing
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
 
@@ -31,6 +32,8 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *ask.handlers,
     *settings_page.handlers,
     *targets.handlers,
+    *showing.handlers,
+    *record_page.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5

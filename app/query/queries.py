@@ -50,7 +50,7 @@ _MATCH_COLUMNS = (
     known_issues.c.last_line,
     known_issues.c.origin,
 )
-_RECORD_COLUMNS = [log_records.c[name] for name in RecordView.__struct_fields__]
+RECORD_COLUMNS = [log_records.c[name] for name in RecordView.__struct_fields__]
 _OF_MATCH = (matches.c.known_issue_id == known_issues.c.known_issue_id) & (
     matches.c.known_issue_version == known_issues.c.version
 )
@@ -64,19 +64,19 @@ async def chain_records(
     And whether it is longer. What the digest reads, and so what it was digested from.
     """
     times = (log_records.c.occurred_at, log_records.c.record_id)
-    chain = select(*_RECORD_COLUMNS).where(log_records.c.correlation_id == correlation_id)
-    found = await _records(session, chain.order_by(*times).limit(most + 1))
+    chain = select(*RECORD_COLUMNS).where(log_records.c.correlation_id == correlation_id)
+    found = await read_records(session, chain.order_by(*times).limit(most + 1))
     if len(found) <= most:
         return found, False
     errors = chain.where(log_records.c.signature_id.is_not(None)).order_by(*times)
     last = chain.order_by(log_records.c.occurred_at.desc(), log_records.c.record_id)
     read = found[:most]
     for query in (errors, last):
-        read += await _records(session, query.limit(most))
+        read += await read_records(session, query.limit(most))
     return list({(one.occurred_at, one.record_id): one for one in read}.values()), True
 
 
-async def _records(session: AsyncSession, query: Select[Any]) -> list[RecordView]:
+async def read_records(session: AsyncSession, query: Select[Any]) -> list[RecordView]:
     return [_record(row) for row in await session.execute(query)]
 
 

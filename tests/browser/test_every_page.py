@@ -26,6 +26,9 @@ PAGES: Final = (
     Listed("incidents", "/incidents", "Incidents"),
     Listed("incidents-none", "/incidents?status=muted", "Incidents"),
     Listed("first-record", "/first-record", "First record"),
+    Listed("chain", "/chains/{chain}", "Chain {chain}"),
+    Listed("chain-unknown", "/chains/{unknown_chain}", "Chain {unknown_chain}"),
+    Listed("chain-gone", "/chains/never-seen", "There is nothing here", 404),
     Listed("not-found", "/nothing-here", "There is nothing here", 404),
     Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
 )
@@ -59,7 +62,7 @@ def test_a_page_says_what_it_is_and_is_readable_by_all(
 
     assert answer is not None
     assert answer.status == listed.status
-    assert page.title() == f"{listed.title} · ProdSentinel"
+    assert page.title() == f"{filled(listed.title, service)} · ProdSentinel"
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=screenshots / f"{listed.name}-{scheme}.png", full_page=True)

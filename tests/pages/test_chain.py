@@ -1,0 +1,273 @@
+"""The page of a chain, as the server draws it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any, Final
+
+import httpx
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from tests.browser.chain_stage import LONG, RICH, long, rich
+from tests.pages.payloads import PAYLOADS
+
+pytestmark = pytest.mark.anyio
+BROWSER: Final = {"Accept": "text/html"}
+PART: Final = {**BROWSER, "HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+async def _send(client: httpx.AsyncClient, records: list[dict[str, Any]]) -> None:
+    answer = await client.post("/ingest/logs", json=records)
+    assert answer.json()["accepted"] == len(records), answer.text
+
+
+async def _page(client: httpx.AsyncClient, path: str, **headers: str) -> str:
+    answer = await client.get(path, headers={**BROWSER, **headers})
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def _rows(html: str) -> list[str]:
+    """The text of each row of the waterfall."""
+    lines = re.findall(r'<(?:summary|div|a) class="line".*?</(?:summary|div|a)>', html, re.DOTALL)
+    return [" ".join(unescape(re.sub(r"<[^>]+>", " ", one)).split()) for one in lines]
+
+
+async def test_a_chain_shows_root_order_attempts_gaps_and_skew(client: httpx.AsyncClient) -> None:
+    await _send(client, rich())
+
+    html = await _page(client, f"/chains/{RICH}")
+
+    rows = _rows(html)
+    assert "app.accounts.LedgerClosed: ledger of 2026-10 is closed" in unescape(html)
+    assert [row.split()[-2:] for row in rows if " root " in row] == [["booking", "failed"]]
+    assert sum("attempt" in row for row in rows) == 2
+    order = [next(n for n, row in enumerate(rows) if said in row) for said in (
+        "POST /checkout", "calling order", "charging card", "root booking failed",
+        "ledger answered 500", "payment failed with 502", "POST /checkout 502",
+    )]  # fmt: skip
+    assert order == sorted(order)
+    assert html.count('class="record is-error follows"') == 3
+    missing = "2 records never arrived from gateway № 3\N{EN DASH}4 of gateway-eu-1"
+    assert f"gateway missing {missing}" in rows
+    assert html.count('class="hatched"') == 2
+    assert "clock of payment (payment-eu-1) is 2.30 s ahead of order" in unescape(html)
+    assert "clock of ledger" not in html
+
+
+async def test_a_record_opens_to_its_own_frames_before_those_of_libraries(
+    client: httpx.AsyncClient,
+) -> None:
+    await _send(client, rich())
+
+    html = await _page(client, f"/chains/{RICH}")
+
+    opened = html[html.index("Root cause") :]
+    own, library = opened.index("/srv/ledger/app/accounts.py"), opened.index("library frames")
+    assert own < opened.index("/srv/ledger/app/routes.py") < library
+    assert library < opened.index("site-packages/starlette/routing.py")
+    assert "Before and after on this instance" in opened
+    assert "Raw JSON" in opened
+
+
+async def test_a_long_chain_folds_what_is_quiet_and_opens_it_part_by_part(
+    client: httpx.AsyncClient,
+) -> None:
+    await _send(client, long())
+
+    html = await _page(client, f"/chains/{LONG}")
+
+    folds = re.findall(r'<li class="folded"><a class="line" href="([^"]+)"', html)
+    assert len(_rows(html)) < 10
+    assert [one for one in _rows(html) if "search refuses" in one]
+    part = await _page(client, unescape(folds[0]), **PART)
+    assert "<html" not in part
+    assert _rows(part)[-2].endswith("row 199 stored")
+    more = re.search(r'class="folded more"><a class="line" href="([^"]+)"', part)
+    assert more is not None
+    rest = await _page(client, unescape(more[1]), **PART)
+    assert _rows(rest)[0].endswith("row 200 stored")
+
+
+async def test_a_chain_too_long_to_read_at_once_is_walked_to_its_end(
+    client: httpx.AsyncClient,
+) -> None:
+    start = datetime.now(UTC) - timedelta(hours=1)
+    records = [
+        {"service": "import", "message": f"row {n}", "correlation_id": "endless",
+         "timestamp": (start + timedelta(milliseconds=n)).isoformat(),
+         "level": "error" if n in (7, 700, 1400) else "info"}
+        for n in range(1_700)
+    ]  # fmt: skip
+    await _send(client, records)
+
+    path, seen, pages = "/chains/endless", list[str](), 0
+    while path:
+        html = await _page(client, path)
+        pages += 1
+        unread = re.search(r'href="(/chains/endless\?after=[^"&]+)"><span class="at"></span><span '
+                           r'class="who"></span><span class="level">unread', html)  # fmt: skip
+        seen += re.findall(r"ERROR (?:.*? )??(row \d+)", "\n".join(_rows(html)))
+        assert pages > 1 or "1,700 records were read" in html
+        path = unescape(unread[1]) if unread else ""
+
+    assert pages == 4
+    assert set(seen) == {"row 7", "row 700", "row 1400"}
+
+
+async def test_a_chain_that_is_not_there_says_so(client: httpx.AsyncClient) -> None:
+    unknown = await client.get("/chains/never-seen", headers=BROWSER)
+    unsafe = await client.get("/chains/%3Cscript%3Ealert(1)%3C/script%3E", headers=BROWSER)
+    cursor = await client.get("/chains/never-seen?after=made-up", headers=BROWSER)
+
+    assert (unknown.status_code, unsafe.status_code, cursor.status_code) == (404, 404, 400)
+    assert "No log record carries this correlation ID" in unknown.text
+    assert "<script>alert" not in unsafe.text
+
+
+async def test_a_chain_with_what_an_incident_kept_of_it_says_so(
+    client: httpx.AsyncClient, connection: Any
+) -> None:
+    await _send(client, rich())
+    await _page(client, f"/chains/{RICH}")
+    await connection.execute("DELETE FROM log_records")
+
+    html = await _page(client, f"/chains/{RICH}")
+
+    assert "The records are older than what is kept" in html
+    assert [row for row in _rows(html) if "root booking failed" in row]
+
+
+async def test_a_chain_of_which_nothing_is_left_leads_to_its_incident(
+    client: httpx.AsyncClient, connection: Any
+) -> None:
+    await _send(client, rich())
+    await _page(client, f"/chains/{RICH}")
+    incident = (await client.get(f"/api/chains/{RICH}")).json()["incident_id"]
+    await connection.execute("DELETE FROM log_records")
+    await connection.execute("DELETE FROM incident_evidence")
+
+    answer = await client.get(f"/chains/{RICH}", headers=BROWSER)
+
+    assert answer.status_code == 404
+    assert f'href="/incidents/{incident}"' in answer.text
+
+
+async def test_what_is_written_into_a_record_is_shown_as_text(client: httpx.AsyncClient) -> None:
+    plain = await _structure(client, "plain", "harmless")
+
+    for number, payload in enumerate(PAYLOADS):
+        structure, html = await _structure(client, f"attack-{number}", payload)
+
+        assert structure == plain[0], payload
+        assert " ".join(payload.split())[:60] in " ".join(unescape(html).split()), payload
+
+
+async def _structure(
+    client: httpx.AsyncClient, name: str, text: str
+) -> tuple[list[tuple[str, tuple[str, ...]]], str]:
+    """The tags of a page and the names of their attributes; the same for whatever is stored."""
+    stack = f'File "/srv/{text}.py", line 1, in {text}\n    {text}'
+    frames = [{"function": text, "module": text, "line": 3, "source": text}]
+    base: dict[str, Any] = {
+        "correlation_id": name, "service": text[:200], "instance": text[:200],
+        "environment": text[:60], "release": text[:60], "attributes": {text[:200]: {"a": text}},
+    }  # fmt: skip
+    await _send(client, [
+        {**base, "message": f"first: {text}", "level": "info"},
+        {**base, "message": f"second: {text}", "level": "error", "span_id": "b" * 16,
+         "exception": {"type": "Wrong", "message": text, "stacktrace": frames}},
+        {**base, "message": f"third: {text}", "level": "warning",
+         "exception": {"type": text, "message": text, "stacktrace": stack}},
+    ])  # fmt: skip
+    html = await _page(client, f"/chains/{name}")
+    fall = html[html.index('<ol class="fall"') : html.index("</main>")]
+    tags = _Tags()
+    tags.feed(fall)
+    assert not [one for one in tags.attributes if one[0].startswith("on")]
+    assert not [one for one in tags.attributes if (one[1] or "").lower().startswith("javascript")]
+    return tags.names, html
+
+
+class _Tags(HTMLParser):
+    """Which tags with which attributes a page has, outside of what was read out of a stack."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[tuple[str, tuple[str, ...]]] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._inside = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        self._inside += tag == "section"
+        if not self._inside:
+            self.names.append((tag, tuple(name for name, _ in attrs)))
+        assert tag not in {"script", "img", "iframe", "object", "style", "form", "base", "meta"}
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside -= tag == "section" and self._inside > 0
+
+
+async def test_the_number_of_statements_does_not_grow_with_the_records(
+    client: httpx.AsyncClient,
+) -> None:
+    await _send(client, rich())
+    await _send(client, long()[:400])
+    for name in (RICH, LONG):
+        await _page(client, f"/chains/{name}")
+
+    with _statements() as of_short:
+        await _page(client, f"/chains/{RICH}")
+    with _statements() as of_long:
+        await _page(client, f"/chains/{LONG}")
+
+    assert 0 < len(of_long) <= len(of_short) <= 14
+
+
+@contextmanager
+def _statements() -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        # Others work beside the requests: only what is read of chains is counted.
+        if statement.lstrip().upper().startswith("SELECT"):
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_a_chain_is_told_as_markdown(client: httpx.AsyncClient) -> None:
+    await _send(client, rich())
+
+    answer = await client.get(f"/chains/{RICH}?format=md")
+
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert "**Root cause in `ledger`** (likely): `booking failed`" in answer.text
+    assert re.search(r"70\.0 ms  ERROR +ledger: booking failed ◀ root", answer.text)
+
+
+async def test_a_record_has_a_page_with_what_stands_around_it(client: httpx.AsyncClient) -> None:
+    await _send(client, rich())
+    chain = (await client.get(f"/api/chains/{RICH}")).json()
+    record = next(one for one in chain["records"] if one["message"] == "calling order")
+    path = f"/records/{record['record_id']}?chain={RICH}&at={record['occurred_at']}"
+
+    html = await _page(client, path)
+    part = await _page(client, path, **PART)
+    elsewhere = await client.get(path.replace(RICH, "other"), headers=BROWSER)
+
+    assert "POST /checkout 502" in html
+    assert "<html" not in part
+    assert "POST /checkout 502" not in part
+    assert "calling order" in part
+    assert elsewhere.status_code == 404
