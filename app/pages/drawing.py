@@ -56,6 +56,7 @@ def make_environment(assets: Assets) -> Environment:
         "clock": wording.clock,
         "machine": wording.machine,
         "span": wording.span,
+        "quoted": wording.quoted,
     }
     environment.globals |= {
         "asset": assets.url,

@@ -9,6 +9,7 @@ from litestar.response import Stream
 
 from app.database import Database, ReadersBusy, TookTooLong
 from app.errors import AppError
+from app.pages import log_completion, log_counts, log_record, saved_searches
 from app.pages.drawing import Pages
 from app.pages.log_asking import OFFERED_COLUMNS, PRESETS, LogsAsked
 from app.pages.log_narrowing import wider
@@ -106,4 +107,11 @@ async def export_shown(
     return await exported(request, database, asked, form=form)
 
 
-handlers = (show_logs, export_shown)
+handlers = (
+    show_logs,
+    export_shown,
+    *log_counts.handlers,
+    *log_record.handlers,
+    *log_completion.handlers,
+    *saved_searches.handlers,
+)

@@ -8,27 +8,16 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
-from app.pages import (
-    incidents,
-    log_completion,
-    log_counts,
-    log_record,
-    logs,
-    overview,
-    saved_searches,
-)
+from app.pages import first_record, incidents, logs, overview
 from app.pages.assets import get_asset
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *overview.handlers,
+    *first_record.handlers,
     *incidents.handlers,
     *logs.handlers,
-    *log_counts.handlers,
-    *log_record.handlers,
-    *log_completion.handlers,
-    *saved_searches.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5

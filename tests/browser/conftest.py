@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -21,7 +22,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from app.embedded import EmbeddedServer
 from app.migrate import migrate
 from scripts.stack import ROOT, Stack, free_ports
-from tests.browser.stage import BROWSERS, SCENARIOS, Service, send_unknown
+from tests.browser.stage import BROWSERS, SCENARIOS, Service, send_past
 
 START_SECONDS = 60.0
 VIOLATIONS = """
@@ -49,7 +50,7 @@ def service() -> Iterator[Service]:
         started = Service(url=api, database_url=url)
         for name in SCENARIOS:
             _perform(name, api)
-        send_unknown(api)
+        send_past(api, datetime.now(UTC))
         _wait_for_incidents(api)
         yield started
 

@@ -1,0 +1,96 @@
+// The chart of failing chains: point at it to read a bucket, drag over it to see its log records.
+const place = document.getElementById("trend");
+const told = document.getElementById("trend-told");
+const clock = new Intl.DateTimeFormat(undefined, {
+  weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
+const HEIGHT = 148;
+const SMALLEST_DRAG = 6;
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function tell(series, index) {
+  if (index == null) return "";
+  const start = series.starts[index] * 1000;
+  const until = start + series.width * 1000;
+  const span = `${clock.format(start)} – ${clock.format(until)}`;
+  return `${span} · ${series.unknown[index]} unknown, ${series.known[index]} known`;
+}
+
+function bars(uPlot) {
+  return uPlot.paths.bars({ size: [0.78, 40], align: 1 });
+}
+
+function options(uPlot, series, width) {
+  const axis = {
+    stroke: colour("--quiet"), font: "12px system-ui",
+    grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false },
+  };
+  const layer = (label, name) => ({
+    label, fill: colour(name), width: 0, paths: bars(uPlot), points: { show: false },
+  });
+  return {
+    width, height: HEIGHT, padding: [6, 0, 0, 0],
+    legend: { show: false },
+    cursor: {
+      y: false, points: { show: false },
+      drag: { x: true, y: false, setScale: false, dist: SMALLEST_DRAG },
+    },
+    scales: {
+      x: { range: (_, from, to) => [from, to + series.width] },
+      y: { range: (_, __, most) => [0, Math.max(most, 1)] },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, size: 26, values: "{HH}:{mm}", ...ticks(series) },
+      { ...axis, size: 40, space: 32, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6] },
+    ],
+    // The whole stack first, its lower part over it.
+    series: [{}, layer("known", "--known-fill"), layer("unknown", "--unknown-fill")],
+    hooks: {
+      setCursor: [(chart) => { told.textContent = tell(series, chart.cursor.idx); }],
+      setSelect: [(chart) => open(chart, series)],
+    },
+  };
+}
+
+function ticks(series) {
+  const days = series.width * series.starts.length > 2 * 86400;
+  const format = new Intl.DateTimeFormat(undefined, days
+    ? { weekday: "short", day: "numeric" }
+    : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return { values: (_, moments) => moments.map((one) => format.format(one * 1000)), space: days ? 90 : 60 };
+}
+
+function open(chart, series) {
+  if (chart.select.width < SMALLEST_DRAG) return;
+  const at = (pixels) => new Date(chart.posToVal(pixels, "x") * 1000);
+  const from = at(chart.select.left);
+  const to = new Date(Math.max(at(chart.select.left + chart.select.width), +from + series.width));
+  const query = new URLSearchParams({ q: "level:>=error", from: from.toISOString(), to: to.toISOString() });
+  location.assign(`/logs?${query}`);
+}
+
+function draw() {
+  const { uPlot } = window;
+  if (!place || !uPlot) return;
+  const series = JSON.parse(place.dataset.series);
+  const whole = series.known.map((count, index) => count + series.unknown[index]);
+  place.replaceChildren();
+  const data = [series.starts, whole, series.unknown];
+  const chart = new uPlot(options(uPlot, series, place.clientWidth), data, place);
+  const label = told.previousElementSibling;
+  chart.root.setAttribute("role", "img");
+  chart.root.setAttribute("aria-label", `Failing chains over time: ${label.textContent.trim().replace(/\s+/g, " ")}`);
+  return chart;
+}
+
+let chart = draw();
+if (chart) {
+  new ResizeObserver(() => chart.setSize({ width: place.clientWidth, height: HEIGHT })).observe(place);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    chart.destroy();
+    chart = draw();
+  });
+}
