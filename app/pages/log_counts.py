@@ -65,7 +65,8 @@ class Bars(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def length(self) -> str:
-        return span(timedelta(seconds=self.bucket_seconds))
+        told = span(timedelta(seconds=self.bucket_seconds))
+        return told.removesuffix(" 0 s").removesuffix(" 0 min").removesuffix(" 0 h")
 
     @property
     def label(self) -> str:

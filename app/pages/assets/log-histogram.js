@@ -32,6 +32,16 @@ function take(from, to) {
   location.assign(address);
 }
 
+// Days where the whole spans days, else the time of day; as the reader's clock has them.
+function moment(data) {
+  const isLong = data.starts.at(-1) - data.starts[0] > 2 * 86_400;
+  return (seconds) => {
+    const told = clock(new Date(seconds * 1000));
+    const isMidnight = told.slice(6, 11) === "00:00";
+    return isLong || isMidnight ? told.slice(0, isLong && !isMidnight ? 11 : 5) : told.slice(6, data.bucket_seconds < 60 ? 14 : 11);
+  };
+}
+
 function draw(figure) {
   const data = JSON.parse(figure.dataset.histogram);
   const readout = figure.parentElement.querySelector("[data-readout]");
@@ -57,7 +67,7 @@ function draw(figure) {
     scales: { x: { range: (u, min, max) => [min, max + data.bucket_seconds] }, y: { range: (u, min, max) => [0, max || 1] } },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, space: 90 },
+      { ...axis, grid: { show: false }, size: 22, space: 90, values: (u, all) => all.map(moment(data)) },
       { ...axis, size: 44, space: 28, values: (u, all) => all.map((v) => (Number.isInteger(v) ? v.toLocaleString("en", { notation: "compact" }) : "")) },
     ],
     series: [{}, ...kinds.map((kind) => ({ fill: colour(kind), width: 0, paths: bars, points: { show: false } }))],
