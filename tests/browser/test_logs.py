@@ -46,6 +46,7 @@ def test_the_box_completes_fields_and_values_by_keyboard_alone(page: Page) -> No
     assert serious_findings(page) == []
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("q="))
 
     expect(page.locator(ROWS).first).to_contain_text("tariff")
     assert chosen == "q-option-0"
@@ -86,17 +87,17 @@ def test_dragging_over_the_histogram_takes_that_time(page: Page) -> None:
 def test_facets_narrow_exclude_and_widen_again(page: Page) -> None:
     page.goto("/logs")
     facets = page.get_by_label("Facets")
-    facets.get_by_role("link", name="tariff", exact=True).click()
-    page.wait_for_url(re.compile("tariff"))
+    facets.get_by_role("link", name="gateway", exact=True).click()
+    page.wait_for_url(re.compile("gateway"))
     narrowed = query_of(page)["q"]
-    facets.get_by_role("link", name="tariff", exact=True).click()
-    page.wait_for_url(lambda url: "tariff" not in url)
+    facets.get_by_role("link", name="gateway", exact=True).click()
+    page.wait_for_url(lambda url: "gateway" not in url)
     widened = query_of(page)
     facets.get_by_role("link", name="gateway", exact=True).hover()
     facets.get_by_role("link", name="Exclude gateway", exact=True).click()
     page.wait_for_url(re.compile("gateway"))
 
-    assert (narrowed, widened) == ("service:tariff", {})
+    assert (narrowed, widened) == ("service:gateway", {})
     assert query_of(page)["q"] == "-service:gateway"
     expect(page.locator(ROWS).first).not_to_contain_text("gateway")
 
@@ -203,12 +204,13 @@ def test_columns_and_wrap_stand_in_the_address(page: Page, service: Service) -> 
     assert parse_qs(urlsplit(page.url).query)["columns"] == ["service", "attr.size"]
 
 
-def test_keys_move_open_and_lead_to_the_chain(page: Page) -> None:
+def test_keys_move_open_and_lead_to_the_chain(page: Page, errors: list[str]) -> None:
     page.goto("/logs?q=service:tariff")
     for key in ("j", "j", "j", "k"):
         page.keyboard.press(key)
     second = page.evaluate(
-        "[...document.querySelectorAll('#log-rows > .log')].indexOf(document.activeElement.closest('.log'))"
+        "[...document.getElementById('log-rows').children]"
+        ".indexOf(document.activeElement.closest('.log'))"
     )
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("live tail on or off")
@@ -217,8 +219,10 @@ def test_keys_move_open_and_lead_to_the_chain(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
     with page.expect_request(re.compile("/chains/order-77")):
         page.keyboard.press("o")
+    page.wait_for_load_state()
 
     assert second == 1
+    errors[:] = [one for one in errors if "/chains/" not in one]
 
 
 def test_a_search_is_saved_found_again_and_deleted(page: Page) -> None:

@@ -166,8 +166,6 @@ export function liveTail() {
     flush();
     tell();
     document.querySelector(".log-head").scrollIntoView({ block: "nearest" });
-    list.firstElementChild?.querySelector("summary").focus({ preventScroll: true });
-    document.activeElement.blur();
   });
   addEventListener("pagehide", () => source?.close());
   if (new URLSearchParams(location.search).get("live") === "yes") toggle();

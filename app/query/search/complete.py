@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from app.normalise.record import Severity
-from app.query.search.model import Presence
+from app.query.search.model import Attribute, Column, Field, HasAttribute, Presence
+from app.query.search.write import to_text
 
 DESCRIBED: Final = {
     "service:": "the service that logged it",
@@ -34,7 +35,6 @@ VALUES_OF: Final = {
 """Field of a search -> which values are asked for."""
 _WORD: Final = re.compile(r'(?:[^\s()"]|"(?:[^"\\]|\\.)*"?)*$')
 _FIELD: Final = re.compile(r'(?P<name>[A-Za-z_]+|attr\.(?:[^":]|"[^"]*")+):(?P<sign>[<>]=?|=)?')
-_PLAIN: Final = re.compile(r"[\w.@/+~#%&;,!?'-]*\w", re.ASCII)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ def _all(place: Place, known: Known) -> list[Suggestion]:
         return [_value(one.value.lower(), "") for one in reversed(Severity)]
     if place.field == "has":
         plain = [_value(one.value, "") for one in Presence]
-        named = [_value(f"attr.{name}", "an attribute") for name in known.attributes]
+        named = [_has_attribute(name) for name in known.attributes]
         return [*plain, *named]
     values = known.values.get(VALUES_OF.get(place.field, ""), {})
     return [_value(value, said) for value, said in values.items()]
@@ -115,14 +115,15 @@ def _value(value: str, detail: str) -> Suggestion:
 
 
 def _attribute(name: str) -> Suggestion:
-    plain = re.fullmatch(r"[A-Za-z0-9_.@/-]+", name)
-    insert = f"attr.{name if plain else quoted(name)}:"
-    return Suggestion(insert=insert, label=name, detail="an attribute", is_open=True)
+    written = to_text(Attribute(name=name, value="x")).removesuffix("x")
+    return Suggestion(insert=written, label=name, detail="an attribute", is_open=True)
+
+
+def _has_attribute(name: str) -> Suggestion:
+    written = to_text(HasAttribute(name=name)).removeprefix("has:")
+    return Suggestion(insert=written, label=f"attr.{name}", detail="an attribute")
 
 
 def quoted(value: str) -> str:
-    """The value as a search must write it."""
-    if _PLAIN.fullmatch(value) and value not in {"AND", "OR", "NOT"} and value[0].isalnum():
-        return value
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """The value as a search writes it."""
+    return to_text(Field(column=Column.SERVICE, value=value)).removeprefix("service:")
