@@ -6,8 +6,9 @@ from typing import Final
 
 OF_PAGES: Final = frozenset(
     {
-        "html", "head", "meta", "title", "link", "script", "body", "a", "header", "svg", "use", "nav",
-        "ul", "ol", "li", "main", "div", "h1", "h2", "h3", "form", "label", "input", "kbd", "button",
+        "html", "head", "meta", "title", "link", "script", "body", "a", "header", "svg", "use",
+        "nav", "ul", "ol", "li", "main", "div", "h1", "h2", "h3", "form", "label", "input", "kbd",
+        "button",
         "pre", "mark", "p", "strong", "span", "datalist", "option", "aside", "details", "summary",
         "time", "fieldset", "legend", "figure", "figcaption", "rect", "section", "table", "caption",
         "tr", "th", "td", "thead", "tbody", "dl", "dt", "dd", "code", "footer", "dialog",
