@@ -53,6 +53,7 @@ def make_environment(assets: Assets) -> Environment:
         "percent": wording.percent,
         "size": wording.size,
         "utc": wording.utc,
+        "clock": wording.clock,
         "machine": wording.machine,
         "span": wording.span,
         "quoted": wording.quoted,

@@ -14,6 +14,7 @@ from app.pages import (
     first_record,
     importing,
     incidents,
+    logs,
     overview,
     settings_page,
     targets,
@@ -34,6 +35,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *targets.handlers,
     *showing.handlers,
     *record_page.handlers,
+    *logs.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5

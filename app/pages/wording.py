@@ -51,6 +51,12 @@ def utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def clock(moment: datetime) -> str:
+    """`11-21 09:57:42.123`, in UTC: of a line among many."""
+    at = moment.astimezone(UTC)
+    return f"{at:%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
+
+
 def machine(moment: datetime) -> str:
     """For `<time datetime>`: RFC 3339 with microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -101,7 +101,7 @@ async def search_logs(
 
     `stopped_at` says that the time for one search was up, and `next` goes on from there.
     """
-    asked = _asked(q, since, until, settings)
+    asked = asked_of(q, since, until, settings)
     cursor = read_log_cursor(after, to_text(asked.search)) if after else None
     if cursor:
         span = Span(since=cursor.since, until=cursor.until)
@@ -126,7 +126,7 @@ async def count_logs(
 
     Split by `known`, errors that the catalogue explains stand against those it does not.
     """
-    asked = _asked(q, since, until, settings)
+    asked = asked_of(q, since, until, settings)
     work = histogram(database, asked, split=split, most=buckets, top=top)
     return await while_connected(request, work)
 
@@ -147,7 +147,7 @@ async def facet_logs(
     top: _Top = 10,
 ) -> FacetsView:
     """The most frequent values of each field, and of up to five attributes, with their counts."""
-    asked = _asked(q, since, until, settings)
+    asked = asked_of(q, since, until, settings)
     names = tuple(dict.fromkeys(attribute or ()))
     return await while_connected(request, facets(database, asked, attributes=names, top=top))
 
@@ -202,11 +202,18 @@ async def export_logs(
 
     An export that cannot be brought to its end breaks off, without the end of the stream.
     """
-    asked = _asked(data.q, data.since, data.until, settings)
-    pages = record_pages(database, asked, limit=data.limit)
+    asked = asked_of(data.q, data.since, data.until, settings)
+    return await exported(request, database, asked, form=data.form, limit=data.limit)
+
+
+async def exported(
+    request: _Asking, database: Database, asked: Asked, *, form: Form, limit: int | None = None
+) -> Stream:
+    """Raises what `search_page` does, before the answer begins."""
+    pages = record_pages(database, asked, limit=limit)
     # The first page before the answer begins: what is wrong can still be told.
     first = await while_connected(request, anext(pages))
-    write = writer_of(data.form)
+    write = writer_of(form)
 
     async def content() -> AsyncIterator[bytes]:
         async with aclosing(pages):
@@ -218,12 +225,13 @@ async def export_logs(
 
     return Stream(
         content(),
-        media_type=MEDIA_TYPES[data.form],
-        headers={"Content-Disposition": f'attachment; filename="logs.{data.form}"'},
+        media_type=MEDIA_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="logs.{form}"'},
     )
 
 
-def _asked(q: str, since: str | None, until: str | None, settings: Settings) -> Asked:
+def asked_of(q: str, since: str | None, until: str | None, settings: Settings) -> Asked:
+    """Raises `InvalidSearch`, `InvalidMoment`, `InvalidRange`."""
     search = parse_search(q)
     return Asked(
         search=search,

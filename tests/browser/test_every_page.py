@@ -29,6 +29,16 @@ PAGES: Final = (
     Listed("chain", "/chains/{chain}", "Chain {chain}"),
     Listed("chain-unknown", "/chains/{unknown_chain}", "Chain {unknown_chain}"),
     Listed("chain-gone", "/chains/never-seen", "There is nothing here", 404),
+    Listed("logs", "/logs", "Logs"),
+    Listed(
+        "logs-narrow", "/logs?q=level:error&columns=service&columns=attr.order_id&wrap=yes", "Logs"
+    ),
+    Listed("logs-nothing", "/logs?q=nothing-like-this+service:nobody&from=-1h", "Logs"),
+    Listed("logs-unreadable", "/logs?q=service:payment+level:foo", "Logs", 400),
+    Listed("logs-no-time", "/logs?from=noon", "Logs", 400),
+    Listed("logs-over-time", "/logs/histogram?q=level:error", "Logs over time"),
+    Listed("logs-values", "/logs/facets", "Values of log records"),
+    Listed("logs-saved", "/logs/saved?q=level:error", "Saved searches"),
     Listed("not-found", "/nothing-here", "There is nothing here", 404),
     Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
 )

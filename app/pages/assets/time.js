@@ -15,6 +15,13 @@ export function local(date) {
   return `${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}:${part.second} ${part.timeZoneName}`;
 }
 
+export function clock(date) {
+  const two = (number) => String(number).padStart(2, "0");
+  const day = `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+  return `${day} ${time}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
 export function ago(date, now = Date.now()) {
   const seconds = (now - date) / 1000;
   for (const [length, unit] of spans) {
@@ -29,9 +36,10 @@ export function ago(date, now = Date.now()) {
 function write(element) {
   const date = new Date(element.dateTime);
   if (Number.isNaN(date.getTime())) return;
-  const text = element.dataset.as === "ago" ? ago(date) : local(date);
+  const forms = { ago, clock, moment: local };
+  const text = forms[element.dataset.as](date);
   if (element.textContent !== text) element.textContent = text;
-  const title = element.dataset.as === "ago" ? `${local(date)} · ${utc(date)}` : utc(date);
+  const title = element.dataset.as === "moment" ? utc(date) : `${local(date)} · ${utc(date)}`;
   if (element.title !== title) element.title = title;
 }
 

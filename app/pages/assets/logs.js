@@ -1,0 +1,39 @@
+// The page of log records comes alive.
+import { complete } from "./log-completion.js";
+import { watchHistogram } from "./log-histogram.js";
+import { watchKeys } from "./log-keys.js";
+import { liveTail } from "./log-live.js";
+
+const box = document.getElementById("q");
+complete(box, document.getElementById("q-options"));
+watchHistogram(document.querySelector(".log-over-time"));
+const tail = liveTail();
+watchKeys(box, tail);
+
+// The caret stands where the search cannot be read.
+const trouble = document.getElementById("q-trouble");
+if (trouble) {
+  // Columns count characters, a box counts UTF-16 units.
+  const place = [...box.value].slice(0, Number(trouble.dataset.column) - 1).join("").length;
+  box.focus();
+  box.setSelectionRange(place, place);
+}
+
+// Facets stand open where there is room beside the records.
+const wide = matchMedia("(min-width: 60rem)");
+function openFacets() {
+  for (const all of document.querySelectorAll(".log-facet-all")) all.open = wide.matches;
+}
+document.addEventListener("htmx:after:swap", openFacets);
+wide.addEventListener("change", openFacets);
+
+// Only one menu is open, and none when one looks elsewhere.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".log-menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
+});
+
+// What is empty need not stand in the address.
+document.getElementById("log-search").addEventListener("formdata", (event) => {
+  for (const name of ["q", "from", "to"]) if (!event.formData.get(name)) event.formData.delete(name);
+});

@@ -1,0 +1,89 @@
+"""Log records as rows: their cells, and where each leads. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from app.pages.log_asking import ATTRIBUTE
+from app.pages.wording import machine
+from app.query.log_views import LogView
+from app.query.signature_links import SignatureLink
+
+LONGEST: Final = 2_000
+"""Characters of a message that a row shows; all of it stands in the opened record."""
+_CELLS: Final = {
+    "service": "service",
+    "environment": "environment",
+    "release": "release",
+    "instance": "instance",
+    "correlation": "correlation_id",
+    "signature": "signature_id",
+    "span": "span_id",
+    "sequence": "sequence",
+}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    record: LogView
+    cells: tuple[str, ...]
+    """Of the columns, in their order."""
+    message: str
+    link: SignatureLink | None
+    address: str
+    """Of the record by itself."""
+    chain: str
+
+
+def rows_of(
+    records: Iterable[LogView], columns: tuple[str, ...], links: Mapping[str, SignatureLink]
+) -> list[Row]:
+    return [
+        Row(
+            record=record,
+            cells=tuple(cell_of(record, column) for column in columns),
+            message=record.message[:LONGEST],
+            link=links.get(record.signature_id or ""),
+            address=record_address(record),
+            chain=f"/chains/{quote(record.correlation_id, safe='')}",
+        )
+        for record in records
+    ]
+
+
+def record_address(record: LogView) -> str:
+    named = {
+        "correlation_id": record.correlation_id,
+        "occurred_at": machine(record.occurred_at),
+        "record_id": str(record.record_id),
+    }
+    return f"/logs/record?{urlencode(named)}"
+
+
+def cell_of(record: LogView, column: str) -> str:
+    """The text of a cell; empty when the record has no such thing."""
+    if column == "level":
+        return str(record.level.value)
+    if column.startswith(ATTRIBUTE):
+        return said(attribute_of(record.attributes, column[len(ATTRIBUTE) :]))[:LONGEST]
+    value = getattr(record, _CELLS[column])
+    return "" if value is None else str(value)
+
+
+def attribute_of(attributes: Mapping[str, Any], name: str) -> Any:
+    """`a.b` is the key `a.b`, or `b` within `a`, as in a search."""
+    if name in attributes:
+        return attributes[name]
+    first, dot, rest = name.partition(".")
+    inner = attributes.get(first) if dot else None
+    return attribute_of(inner, rest) if isinstance(inner, dict) else None
+
+
+def said(value: Any) -> str:
+    """A value as a search writes it: text as it is, everything else as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
