@@ -13,7 +13,7 @@ from litestar.plugins.problem_details import (
 )
 
 from app.alerts.handlers import InvalidTarget, NotDead, VersionChanged
-from app.catalogue.handlers import NotAMatch
+from app.catalogue.judging import NotAMatch
 from app.database import DatabaseUnavailable, ReadersBusy, TookTooLong
 from app.errors import AppError, NotFound
 from app.incidents.changes import ChangedMeanwhile, InvalidMove

@@ -8,7 +8,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
-from app.pages import incidents, overview
+from app.pages import incident, incidents, overview
 from app.pages.assets import get_asset
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
@@ -16,6 +16,7 @@ from app.pages.guard import refuse_foreign_forms
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *overview.handlers,
     *incidents.handlers,
+    *incident.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5
