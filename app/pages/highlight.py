@@ -60,14 +60,15 @@ def shared_spans(text: str, other: str) -> tuple[Span, ...]:
         else:
             runs.append([word])
         last = word
-    return tuple((run[0].start(), run[-1].end()) for run in runs if _says_something(run))
+    telling = [run for run in runs if _says_something(run)]
+    # Beside a whole sentence that is shared a single word is noise.
+    least = max(map(len, telling), default=0) / 3
+    return tuple((run[0].start(), run[-1].end()) for run in telling if len(run) > least)
 
 
 def _says_something(run: Sequence[re.Match[str]]) -> bool:
-    rare = [
-        word for word in run if len(word[0]) >= _RARE_LENGTH and not COMMON.issuperset(stems(word[0]))
-    ]
-    return bool(rare) if len(run) == 1 else len(run) > 1
+    only = run[0][0]
+    return len(run) > 1 or (len(only) >= _RARE_LENGTH and not COMMON.issuperset(stems(only)))
 
 
 def marked_lines(text: str, spans: Sequence[Span], *, most: int = MOST_LINES) -> tuple[Line, ...]:

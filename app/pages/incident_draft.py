@@ -167,5 +167,4 @@ def _match(compiled: Compiled, sample: dict[str, Any]) -> Match | None:
     return found[0] if found else None
 
 
-
 handlers = (show_draft, change_draft)

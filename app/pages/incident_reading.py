@@ -1,6 +1,5 @@
 """Everything the page of an incident shows, read in one transaction."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +14,7 @@ from app.database import Database
 from app.incidents.changes import UnknownIncident
 from app.pages.author import name_of
 from app.pages.drawing import Pages
-from app.pages.highlight import marked_lines, quoted_spans, shared_spans
+from app.pages.highlight import Line, marked_lines, quoted_spans, shared_spans
 from app.pages.incident_words import possible_changes, spoken_title, told
 from app.pages.markdown import render
 from app.query import incident_queries
@@ -28,6 +27,15 @@ from app.query.views import MatchView
 
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
+
+
+class HeldClause(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule or a quotation of the entry that held."""
+
+    kind: str
+    lines: tuple[Line, ...]
+    line: int
+    """Of the document; 0 when it is not known."""
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,12 +130,12 @@ async def _read_hours(
     return filled(hours, counts)
 
 
-def _error_lines(fix: FixView) -> Sequence[Any]:
+def _error_lines(fix: FixView) -> tuple[Line, ...]:
     evidence = fix.match.evidence if fix.match else ()
     return marked_lines(fix.error, quoted_spans(fix.error, evidence))
 
 
-def _document_lines(fix: FixView) -> Sequence[Any]:
+def _document_lines(fix: FixView) -> tuple[Line, ...]:
     """The symptoms of the entry, with the words that its evidence has too."""
     if not fix.match or not fix.symptoms:
         return ()
@@ -135,7 +143,7 @@ def _document_lines(fix: FixView) -> Sequence[Any]:
     return marked_lines(fix.symptoms, shared_spans(fix.symptoms, quotes), most=8)
 
 
-def _clauses(match: MatchView | None) -> list[Mapping[str, Any]]:
+def _clauses(match: MatchView | None) -> list[HeldClause]:
     """The rules or quotations that held, with the words they share with the error."""
     if match is None:
         return []
@@ -143,5 +151,5 @@ def _clauses(match: MatchView | None) -> list[Mapping[str, Any]]:
     for one in match.evidence:
         kind, _, words = one.clause.partition(": ")
         lines = marked_lines(words, shared_spans(words, one.quote))
-        found.append({"kind": kind, "lines": lines, "line": one.line, "quote": one.quote})
+        found.append(HeldClause(kind=kind, lines=lines, line=one.line))
     return found

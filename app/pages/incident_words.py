@@ -1,5 +1,6 @@
 """What an incident is called, and what happened to it, in words. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ _POSSIBLE: Final[Mapping[IncidentStatus, frozenset[str]]] = {
     IncidentStatus.MUTED: frozenset({"acknowledge", "resolve", "mute", "unmute"}),
     IncidentStatus.RESOLVED: frozenset({"reopen"}),
 }
+_MASK: Final = re.compile(r"<[a-z0-9]+>")
+_WORD: Final = re.compile(r"\w")
 _ALWAYS: Final = frozenset({"merge", "split"})
 
 
@@ -41,8 +44,8 @@ def spoken_title(incident: IncidentView) -> str:
     """What a person would say: the words of the document, else those of the error."""
     if incident.match:
         return incident.match.title
-    said = " ".join(incident.signature.message.split())
-    return said or incident.title
+    said = _MASK.sub("…", " ".join(incident.signature.message.split()))
+    return said if _WORD.search(said) else incident.title
 
 
 def told(event: EventView) -> str:

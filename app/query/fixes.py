@@ -1,4 +1,4 @@
-"""A fix with what speaks for it: the error's own words, other entries that hold, what people said."""
+"""A fix with what speaks for it: the error's words, other entries that hold, what people said."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 

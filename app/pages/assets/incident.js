@@ -54,3 +54,11 @@ document.addEventListener("click", (event) => {
 
 addCopyButtons(document);
 new MutationObserver(() => addCopyButtons(document)).observe(document.body, { childList: true, subtree: true });
+
+// A draft begins where something is left to say.
+const draft = document.querySelector(".draft textarea");
+const gap = draft?.value.indexOf("[what to do]") ?? -1;
+if (gap >= 0) {
+  draft.focus({ preventScroll: true });
+  draft.setSelectionRange(gap, gap + "[what to do]".length);
+}
