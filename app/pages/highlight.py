@@ -17,7 +17,10 @@ MOST_CHARACTERS: Final = 600
 """Of one line."""
 _AROUND: Final = 1
 _RARE_LENGTH: Final = 4
+_PHRASE: Final = 3
 _WORD: Final = re.compile(r"[^\W_]+")
+_BETWEEN: Final = re.compile(r"[^\W_]|[.!?][`*]*\s|\n\s*[-*\n]")
+"""What ends a phrase: another word, the end of a sentence, a point of a list, a paragraph."""
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -55,15 +58,15 @@ def shared_spans(text: str, other: str) -> tuple[Span, ...]:
         if not (set(stems(word[0])) & known):
             last = None
             continue
-        if last is not None and not _WORD.search(text, last.end(), word.start()):
+        if last is not None and not _BETWEEN.search(text, last.end(), word.start()):
             runs[-1].append(word)
         else:
             runs.append([word])
         last = word
     telling = [run for run in runs if _says_something(run)]
-    # Beside a whole sentence that is shared a single word is noise.
-    least = max(map(len, telling), default=0) / 3
-    return tuple((run[0].start(), run[-1].end()) for run in telling if len(run) > least)
+    # Beside a whole phrase that is shared a single word is noise.
+    least = 2 if any(len(run) >= _PHRASE for run in telling) else 1
+    return tuple((run[0].start(), run[-1].end()) for run in telling if len(run) >= least)
 
 
 def _says_something(run: Sequence[re.Match[str]]) -> bool:
@@ -76,7 +79,7 @@ def marked_lines(text: str, spans: Sequence[Span], *, most: int = MOST_LINES) ->
 
     At most `most`, and of a line at most 600 characters.
     """
-    lines = list(_lines(text, spans))
+    lines = list(_lines(text.rstrip(), spans))
     marked = [n for n, line in enumerate(lines) if any(piece.is_marked for piece in line.pieces)]
     wanted = {m for n in marked for m in range(n - _AROUND, n + _AROUND + 1)}
     kept = sorted(wanted & set(range(len(lines)))) if marked else range(len(lines))[-most:]

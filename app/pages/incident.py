@@ -40,7 +40,7 @@ async def _markdown(incident_id: UUID, desk: Desk) -> Response[str]:
     base = str(desk.request.base_url).rstrip("/")
     return Response(
         as_markdown(incident, base=base),
-        media_type="text/markdown; charset=utf-8",
+        media_type="text/markdown",
         headers={**SECURITY, "Cache-Control": "no-cache"},
     )
 
