@@ -14,7 +14,7 @@ from litestar.plugins.problem_details import (
 
 from app.alerts.changing import InvalidTarget, NotDead
 from app.alerts.inputs import VersionChanged
-from app.catalogue.handlers import NotAMatch
+from app.catalogue.judging import NotAMatch
 from app.database import DatabaseUnavailable, ReadersBusy, TookTooLong
 from app.errors import AppError, NotFound
 from app.incidents.changes import ChangedMeanwhile, InvalidMove

@@ -15,7 +15,16 @@ ROOMS = (
 )  # fmt: skip
 CLIENTS = ("ask", "canary")
 """Rooms that know the service by its HTTP address alone."""
-GROUND = {"address", "database", "errors", "metrics", "preconditions", "revision", "settings", "shapes"}
+GROUND = {
+    "address",
+    "database",
+    "errors",
+    "metrics",
+    "preconditions",
+    "revision",
+    "settings",
+    "shapes",
+}
 """What stands below the rooms; it imports none of them."""
 
 OPENS_NOTHING = """

@@ -9,13 +9,13 @@ from litestar.params import JSONBody
 from msgspec import Meta
 
 from app.catalogue.importing import Upload, foresee_documents, store_documents
+from app.catalogue.judging import Judgement, judge
 from app.catalogue.live import LiveCatalogue
-from app.catalogue.matching import Preview, match_signatures, subject_of_sample
-from app.catalogue.model import Problem, Verdict
-from app.catalogue.queries import Synced, forget_match, sample_of, save_verdict
+from app.catalogue.matching import Preview
+from app.catalogue.model import Problem
+from app.catalogue.queries import Synced
 from app.database import Database
-from app.errors import AppError, NotFound
-from app.shapes import NO_NUL, SignatureId, example_body, problems
+from app.shapes import SignatureId, example_body, problems
 
 _DOCUMENT: Final = {
     "documents": [
@@ -26,14 +26,6 @@ _DOCUMENT: Final = {
         }
     ]
 }
-
-
-class NotAMatch(AppError):
-    """This entry does not explain this error, so there is nothing to confirm or to reject."""
-
-
-class UnknownSignature(NotFound):
-    """No error with this signature was ever stored."""
 
 
 class UploadedDocuments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,15 +45,6 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[str, ...]
     effects: tuple[Preview, ...]
     problems: tuple[Problem, ...]
-
-
-class Judgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an engineer says of the pairing of a signature with a known issue."""
-
-    known_issue_id: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
-    verdict: Verdict
-    decided_by: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = ""
-    note: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
 
 
 @post(
@@ -121,16 +104,7 @@ async def judge_match(
 ) -> None:
     """Confirm or reject a match. A rejected pairing never comes back for this signature."""
     async with database.session() as session:
-        sample = await sample_of(session, signature_id) if "\0" not in signature_id else None
-        if sample is None:
-            raise UnknownSignature
-        found = catalogue.matcher.match(subject_of_sample(sample))
-        if data.known_issue_id not in {match.known_issue_id for match in found}:
-            raise NotAMatch
-        values = msgspec.structs.asdict(data)
-        await save_verdict(session, {**values, "signature_id": signature_id, "sample": sample})
-        await forget_match(session, signature_id)
-        await match_signatures(session, catalogue.matcher, among=[signature_id])
+        await judge(session, catalogue.matcher, signature_id, data)
 
 
 router = Router(path="/api", route_handlers=[import_documents, preview_import, judge_match])

@@ -80,8 +80,12 @@ class Matcher:
                 )
         ranked = sorted(best.values(), key=lambda m: (-m.score, -_specificity(m), m.known_issue_id))
         if not ranked and suggest:
-            return self._suggestions.for_subject(subject)
+            return self.suggest(subject)
         return [*ranked[:1], *(_with_reason(match, ranked[0]) for match in ranked[1:])]
+
+    def suggest(self, subject: Subject) -> list[Match]:
+        """Up to three entries with words in common, whether or not one explains the error."""
+        return self._suggestions.for_subject(subject)
 
     def _predicate(self, n: int) -> Predicate:
         if n not in self._compiled:

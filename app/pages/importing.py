@@ -9,8 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Redirect
 
-from app.catalogue.handlers import UnknownSignature
 from app.catalogue.importing import Foreseen, Stored, foresee_documents, store_documents
+from app.catalogue.judging import UnknownSignature
 from app.catalogue.live import LiveCatalogue
 from app.database import Database
 from app.pages.drawing import Pages

@@ -13,6 +13,7 @@ from app.pages import (
     catalogue,
     first_record,
     importing,
+    incident,
     incidents,
     logs,
     overview,
@@ -36,6 +37,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *showing.handlers,
     *record_page.handlers,
     *logs.handlers,
+    *incident.handlers,
 )
 _SMALL: Final = 1_000
 _LEVEL: Final = 5

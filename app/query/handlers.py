@@ -7,7 +7,7 @@ from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
-from app.catalogue.handlers import UnknownSignature
+from app.catalogue.judging import UnknownSignature
 from app.catalogue.live import LiveCatalogue
 from app.catalogue.matcher import subject_of
 from app.catalogue.model import Tier

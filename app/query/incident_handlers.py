@@ -59,11 +59,12 @@ async def get_incident(
 ) -> Response[IncidentView]:
     """One incident: its root signatures, known issue and fix, symptoms, history, latest chains."""
     async with database.session() as session:
-        found = await _read_incident(session, incident_id)
+        found = await read_incident(session, incident_id)
     return Response(found, headers={"ETag": etag(found.version)})
 
 
-async def _read_incident(session: AsyncSession, incident_id: UUID) -> IncidentView:
+async def read_incident(session: AsyncSession, incident_id: UUID) -> IncidentView:
+    """Raises `UnknownIncident`."""
     standing = await queries.incident_standing(session, incident_id)
     if standing is None:
         raise UnknownIncident

@@ -20,6 +20,7 @@ class Listed(msgspec.Struct, frozen=True):
     status: int = 200
 
 
+NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 PAGES: Final = (
     Listed("overview", "/", "Overview"),
     Listed("overview-week", "/?hours=168", "Overview"),
@@ -39,6 +40,10 @@ PAGES: Final = (
     Listed("logs-over-time", "/logs/histogram?q=level:error", "Logs over time"),
     Listed("logs-values", "/logs/facets", "Values of log records"),
     Listed("logs-saved", "/logs/saved?q=level:error", "Saved searches"),
+    Listed("incident", "/incidents/{known}", "A plain string where SQLAlchemy expects SQL"),
+    Listed("incident-unknown", "/incidents/{unknown}?suggest=yes", "no tariff for zone QX-…"),
+    Listed("incident-draft", "/incidents/{unknown}/draft", "New entry"),
+    Listed("incident-gone", f"/incidents/{NOBODY}", "There is nothing here", 404),
     Listed("not-found", "/nothing-here", "There is nothing here", 404),
     Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
 )

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from app.database import Database
 from app.incidents.count_queries import recount
 from app.query import incident_queries
-from app.query.incident_handlers import _read_incident
+from app.query.incident_handlers import read_incident
 from app.query.incident_queries import IncidentFilter, list_incidents
 from tests.incidents.seeded import START, add_chain, add_counted, add_incident, add_signature
 
@@ -162,7 +162,7 @@ async def test_an_incident_is_read_with_as_many_statements_however_much_it_holds
     for incident_id in (small, large):
         with statements(database) as seen:
             async with database.session() as session:
-                await _read_incident(session, incident_id)
+                await read_incident(session, incident_id)
         sent[incident_id] = len(seen)
 
     assert sent[small] == sent[large] <= 8

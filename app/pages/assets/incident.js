@@ -1,0 +1,64 @@
+// Copies what stands at an address, and gives every block of code in a document a button to copy it.
+import { announce } from "./announce.js";
+
+async function copyFrom(link) {
+  const text = fetch(link.dataset.copyFrom, { headers: { Accept: "text/markdown" } })
+    .then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error(answer.statusText))));
+  // A promise inside, because some browsers only allow copying at the very moment of the click.
+  const item = new ClipboardItem({ "text/plain": text.then((said) => new Blob([said], { type: "text/plain" })) });
+  await navigator.clipboard.write([item]);
+}
+
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("[data-copy-from]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !navigator.clipboard) return;
+  event.preventDefault();
+  try {
+    await copyFrom(link);
+    announce("Copied as Markdown");
+    const label = link.textContent;
+    link.textContent = "Copied";
+    setTimeout(() => { link.textContent = label; }, 1500);
+  } catch {
+    location.assign(link.href);
+  }
+});
+
+function addCopyButtons(root) {
+  for (const block of root.querySelectorAll(".prose pre:not([data-wired])")) {
+    block.dataset.wired = "";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button small copy-code";
+    button.textContent = "Copy";
+    button.dataset.copy = block.textContent;
+    const holder = document.createElement("div");
+    holder.className = "code";
+    block.replaceWith(holder);
+    holder.append(block, button);
+  }
+}
+
+// An opened menu is left by Escape, and by a click beside it.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
+});
+
+addCopyButtons(document);
+new MutationObserver(() => addCopyButtons(document)).observe(document.body, { childList: true, subtree: true });
+
+// A draft begins where something is left to say.
+const draft = document.querySelector(".draft textarea");
+const gap = draft?.value.indexOf("[what to do]") ?? -1;
+if (gap >= 0) {
+  draft.focus({ preventScroll: true });
+  draft.setSelectionRange(gap, gap + "[what to do]".length);
+}

@@ -1,0 +1,163 @@
+"""`/incidents/{id}/draft`: an entry written from an incident, looked at before it is saved."""
+
+import enum
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, FromPath, QueryParameter
+from litestar.response import Redirect
+from msgspec import Meta
+
+from app.catalogue.documents import Compiled, compile_document
+from app.catalogue.importing import Foreseen, Upload, foresee_documents, store_documents
+from app.catalogue.live import compile_matcher
+from app.catalogue.matching import match_signatures, subject_of_sample
+from app.catalogue.model import Match, Problem
+from app.catalogue.queries import sample_of
+from app.catalogue.reading import MAX_DOCUMENT_BYTES
+from app.incidents.changes import UnknownIncident
+from app.pages.drawing import asks_for_part
+from app.pages.incident_reading import DESK, Desk, id_in
+from app.pages.markdown import render
+from app.query import incident_queries
+from app.query.draft import draft_entry
+from app.query.incident_queries import chains_of_signature
+from app.query.incident_views import IncidentStanding
+from app.query.queries import signatures_by_id
+from app.shapes import NO_NUL
+
+CHAINS: Final = 5
+_TEMPLATE: Final = "incident_draft.html"
+_Entry = Annotated[str, QueryParameter(max_length=200, pattern=NO_NUL)]
+
+
+class Step(enum.StrEnum):
+    READ = "read"
+    """What the text says so far, while somebody writes."""
+    EFFECT = "effect"
+    """And what it would change among all signatures."""
+    SAVE = "save"
+
+
+class DraftForm(msgspec.Struct, frozen=True, kw_only=True):
+    document: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^/\\\x00]+$")]
+    text: Annotated[str, Meta(max_length=MAX_DOCUMENT_BYTES)]
+    step: Step = Step.READ
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text would be as entries."""
+
+    compiled: Compiled
+    match: Match | None
+    """How it would explain the error that it was begun from."""
+    effect: Foreseen | None = None
+
+
+@get("/incidents/{name:str}/draft", dependencies=DESK)
+async def show_draft(
+    name: FromPath[str], desk: NamedDependency[Desk], entry: _Entry = ""
+) -> Response[str]:
+    """A text to begin with; of `entry`, an entry of the catalogue, with its causes and its fix."""
+    async with desk.database.session() as session:
+        incident = await incident_queries.incident_standing(session, id_in(name))
+        if incident is None:
+            raise UnknownIncident
+        root = incident.root_signature_id
+        signature = (await signatures_by_id(session, [root]))[root]
+        chains = await chains_of_signature(session, root, limit=CHAINS)
+    text = draft_entry(signature, chains)
+    if issue := desk.catalogue.matcher.issues.get(entry):
+        text = text.replace("[why it happens]", issue.causes or "[why it happens]", 1)
+        text = text.replace("[what to do]", issue.fix or "[what to do]", 1)
+    form = DraftForm(document=f"incident-{str(incident.incident_id)[:8]}.md", text=text)
+    return await _draw(desk, incident, form)
+
+
+@post("/incidents/{name:str}/draft", dependencies=DESK)
+async def change_draft(
+    name: FromPath[str],
+    data: Annotated[DraftForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
+    desk: NamedDependency[Desk],
+) -> Response[Any]:
+    """Preview it, or save it as a document of the catalogue: then the incident shows its fix."""
+    incident_id = id_in(name)
+    async with desk.database.session() as session:
+        incident = await incident_queries.incident_standing(session, incident_id)
+    if incident is None:
+        raise UnknownIncident
+    if data.step is not Step.SAVE:
+        return await _draw(desk, incident, data)
+    problems = _compile(data).problems or await _save(desk, incident, data)
+    if problems:
+        return await _draw(desk, incident, data, status=400, refused=problems)
+    return Redirect(f"/incidents/{incident_id}", status_code=303)
+
+
+def _compile(form: DraftForm) -> Compiled:
+    compiled = compile_document(form.document, form.text)
+    if compiled.issues or compiled.problems:
+        return compiled
+    reason = "there is no entry in it: an entry is a heading with `### Fix` below it"
+    return Compiled(problems=(Problem(document=form.document, line=1, reason=reason),))
+
+
+async def _save(desk: Desk, incident: IncidentStanding, form: DraftForm) -> tuple[Problem, ...]:
+    """Import it, and match the error of this incident at once; others follow in the background."""
+    async with desk.database.session() as session:
+        stored = await store_documents(session, [_upload(form)])
+    if stored.problems:
+        return stored.problems
+    async with desk.database.session() as session:
+        await desk.catalogue.refresh(session)
+        matcher = desk.catalogue.matcher
+        await match_signatures(session, matcher, among=[incident.root_signature_id])
+    return ()
+
+
+def _upload(form: DraftForm) -> Upload:
+    return Upload(name=form.document, text=form.text.replace("\r\n", "\n"))
+
+
+async def _draw(
+    desk: Desk,
+    incident: IncidentStanding,
+    form: DraftForm,
+    *,
+    status: int = 200,
+    refused: tuple[Problem, ...] = (),
+) -> Response[str]:
+    return await desk.pages.draw(
+        desk.request,
+        _TEMPLATE,
+        status=status,
+        block="preview" if asks_for_part(desk.request) else None,
+        incident=incident,
+        form=form,
+        reading=await _read(desk, incident.root_signature_id, form),
+        refused=refused,
+        render=render,
+    )
+
+
+async def _read(desk: Desk, signature_id: str, form: DraftForm) -> Reading:
+    compiled = _compile(form)
+    async with desk.database.session() as session:
+        sample = await sample_of(session, signature_id)
+    match = _match(compiled, sample or {"message": ""})
+    effect = None
+    if form.step is Step.EFFECT and not compiled.problems:
+        async with desk.database.session() as session:
+            effect = await foresee_documents(session, [_upload(form)], desk.catalogue.matcher)
+    return Reading(compiled=compiled, match=match, effect=effect)
+
+
+def _match(compiled: Compiled, sample: dict[str, Any]) -> Match | None:
+    found = compile_matcher(compiled.issues).match(subject_of_sample(sample))
+    return found[0] if found else None
+
+
+handlers = (show_draft, change_draft)

@@ -1,0 +1,65 @@
+"""What people say of the fix: it is this one, it is not, it is that other one."""
+
+import enum
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Response, post
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, FromPath
+from litestar.response import Redirect
+from msgspec import Meta
+
+from app.catalogue.judging import Judgement, NotAMatch, choose, judge
+from app.catalogue.model import Verdict
+from app.incidents.changes import UnknownIncident
+from app.pages.author import name_of, remember
+from app.pages.incident_reading import DESK, Desk, id_in
+from app.query import incident_queries
+from app.shapes import NO_NUL
+
+_URLENCODED: Final = Body(media_type=RequestEncodingType.URL_ENCODED)
+
+
+class Say(enum.StrEnum):
+    CONFIRM = "confirm"
+    REJECT = "reject"
+    CHOOSE = "choose"
+
+
+class VerdictForm(msgspec.Struct, frozen=True, kw_only=True):
+    known_issue_id: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
+    say: Say
+    done_by: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = ""
+    note: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
+
+
+@post("/incidents/{name:str}/verdict", dependencies=DESK)
+async def say_verdict(
+    name: FromPath[str], data: Annotated[VerdictForm, _URLENCODED], desk: NamedDependency[Desk]
+) -> Response[Any]:
+    """Judge the match of the incident's root signature, and lead back to what it is now."""
+    incident_id = id_in(name)
+    who = data.done_by.strip() or name_of(desk.request)
+    judgement = Judgement(
+        known_issue_id=data.known_issue_id,
+        verdict=Verdict.REJECTED if data.say is Say.REJECT else Verdict.CONFIRMED,
+        decided_by=who,
+        note=data.note.strip(),
+    )
+    decide = choose if data.say is Say.CHOOSE else judge
+    try:
+        async with desk.database.session() as session:
+            standing = await incident_queries.incident_standing(session, incident_id)
+            if standing is None:
+                raise UnknownIncident
+            root = standing.root_signature_id
+            await decide(session, desk.catalogue.matcher, root, judgement)
+    except NotAMatch as error:
+        return await desk.draw_incident(incident_id, status=409, problem=str(error))
+    cookies = [remember(who)] if who else []
+    return Redirect(f"/incidents/{incident_id}", status_code=303, cookies=cookies)
+
+
+handlers = (say_verdict,)
