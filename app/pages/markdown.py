@@ -1,0 +1,77 @@
+"""Markdown of documents -> HTML for a page: only its own tags, and nothing that is loaded."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup, escape
+
+_SCHEMES: Final = {"http", "https", "mailto"}
+_HIGHEST_HEADING: Final = 4
+"""Above stand the headings of the page itself."""
+_CODE: Final = {"fence", "code_block"}
+
+
+def is_safe_link(url: str) -> bool:
+    """Whether it leads to a page or a mailbox; a path would lead nowhere in this service."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return False
+    return parts.scheme.lower() in _SCHEMES and bool(parts.netloc or parts.path)
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.validateLink = is_safe_link  # type: ignore[method-assign]
+    return parser
+
+
+_PARSER: Final = _parser()
+
+
+@lru_cache(maxsize=256)
+def render(text: str) -> Markup:
+    """HTML of a text in CommonMark with tables (spec 0.31); HTML in it is shown as text.
+
+    Links lead to http, https and mailto alone; images become their words; headings begin at h4.
+    """
+    tokens = list(_tamed(_PARSER.parse(text)))
+    return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}))  # noqa: S704 - ours alone
+
+
+def _tamed(tokens: Iterable[Token]) -> Iterator[Token]:
+    for token in tokens:
+        # A table column that is aligned brings a style, which the policy of the pages forbids.
+        if token.attrs.pop("style", "") == "text-align:right":
+            token.attrs["class"] = "number"
+        if token.type.startswith("heading_"):
+            token.tag = f"h{max(int(token.tag[1:]), _HIGHEST_HEADING)}"
+        elif token.type in _CODE:
+            # What may scroll must be reached by the keyboard.
+            yield _html(f'<pre tabindex="0"><code>{escape(token.content)}</code></pre>\n')
+            continue
+        elif token.type == "link_open":
+            token.attrs["rel"] = "noopener noreferrer nofollow"
+        elif token.type == "image":
+            yield _words_of(token)
+            continue
+        if token.type == "table_open":
+            yield _html('<div class="scroll" tabindex="0">\n')
+        if token.children:
+            token.children = list(_tamed(token.children))
+        yield token
+        if token.type == "table_close":
+            yield _html("</div>\n")
+
+
+def _words_of(image: Token) -> Token:
+    return Token("text", "", 0, content=image.content or "image")
+
+
+def _html(written: str) -> Token:
+    """`written` is ours, with what comes from outside escaped."""
+    return Token("html_block", "", 0, content=written)
