@@ -52,12 +52,13 @@ async def _structure(
          "exception": {"type": text, "message": text, "stacktrace": stack}},
     ])  # fmt: skip
     html = await _page(client, f"/chains/{name}")
-    shown = html[html.index("<main") : html.index("</main>")]
-    tags = _Tags()
-    tags.feed(shown)
-    assert not [one for one in tags.attributes if one[0].startswith("on")]
-    assert not [one for one in tags.attributes if (one[1] or "").lower().startswith("javascript")]
-    return tags.names, html
+    whole, fall = _Tags(), _Tags()
+    whole.feed(html[html.index("<main") : html.index("</main>")])
+    # Above the rows stands whether the digest has told of the chain yet.
+    fall.feed(html[html.index('<ol class="fall"') : html.index("</main>")])
+    assert not [one for one in whole.attributes if one[0].startswith("on")]
+    assert not [one for one in whole.attributes if (one[1] or "").lower().startswith("javascript")]
+    return fall.names, html
 
 
 class _Tags(HTMLParser):
