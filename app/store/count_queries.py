@@ -60,7 +60,8 @@ _BY_TIME: Final = f"""
             records = counted.records + excluded.records
     )
 """  # noqa: S608 - constants
-# One statement, so one snapshot: what it counts is what it says it counted.
+# One statement, so one snapshot: what it counts is what it says it counted. Of the time at which it
+# began: this part runs last, and who looks back from there would miss what came meanwhile.
 COUNT: Final = text(f"""
     WITH came AS MATERIALIZED ({_COUNTED.format(CAME_SINCE)}), {_BY_TIME}, by_hour AS (
         INSERT INTO service_hours AS counted
@@ -84,7 +85,7 @@ COUNT: Final = text(f"""
             last_at = greatest(counted.last_at, excluded.last_at)
     ), until AS (
         UPDATE counted_until SET snapshot = pg_current_snapshot()::text,
-            taken_at = clock_timestamp(), look_back = CAST(:look_back AS interval)
+            taken_at = statement_timestamp(), look_back = CAST(:look_back AS interval)
         WHERE name = 'services'
     )
     SELECT coalesce(sum(records), 0)::bigint FROM came
