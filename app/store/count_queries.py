@@ -16,8 +16,11 @@ ORIGIN: Final = "'2000-01-03 00:00:00+00'"
 
 PLAN_BY_INDEX: Final = text(PLAN)
 TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('prodsentinel.counting'))")
+# A snapshot of the future is of the server that this database was copied from.
 READ: Final = text("""
-    SELECT snapshot, taken_at, whole = '{(,)}' AS is_whole
+    SELECT snapshot, taken_at, whole = '{(,)}' AS is_whole,
+        pg_snapshot_xmax(CAST(snapshot AS pg_snapshot)) > pg_snapshot_xmax(pg_current_snapshot())
+            AS is_of_another
     FROM counted_until WHERE name = 'services' FOR UPDATE
 """)
 # A database without a record is counted from its first one on.
@@ -136,12 +139,14 @@ CLEAN: Final = text("""
     )
     DELETE FROM late_arrivals WHERE marked_at < now() - CAST(:kept AS interval)
 """)
-# Under the lock: a count of a kind that is there already does not write it.
-CLEAN_KINDS: Final = text("""
+# Under the lock: a count of a kind that is there already does not write it. What is counted by the
+# minute is counted by the hour, too, and of those there are fewest.
+CLEAN_KINDS: Final = text(f"""
     DELETE FROM record_kinds AS kind WHERE NOT EXISTS (
-        SELECT FROM record_counts WHERE record_counts.kind_id = kind.kind_id
+        SELECT FROM record_counts
+        WHERE seconds = {GRAINS[-1]} AND record_counts.kind_id = kind.kind_id
     )
-""")
+""")  # noqa: S608 - constants
 # What was written since the last VACUUM is not in a BRIN index, and is then read whole. Each page
 # is summarised once. Nobody is waited for: an autovacuum would be cancelled by that.
 SUMMARISE: Final = text("""

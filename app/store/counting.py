@@ -116,7 +116,7 @@ class Counting:
         if not (await session.execute(queries.TRY_LOCK)).scalar_one():
             return Counted(elsewhere=True), {}
         begun = (await session.execute(queries.READ)).one_or_none()
-        if begun is None:
+        if begun is None or begun.is_of_another:
             await session.execute(queries.BEGIN, {"look_back": self._look_back})
             return Counted(), await self._came(session)
         await session.execute(queries.PLAN_BY_INDEX)

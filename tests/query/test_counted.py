@@ -246,6 +246,47 @@ async def test_a_histogram_and_facets_are_the_same_before_and_after_counting(
     assert after == before
 
 
+async def test_a_database_that_was_copied_to_another_server_is_counted_anew(
+    database: Database, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    dice = random.Random(5)  # noqa: S311 - the same
+    await make_shelves(connection)
+    world = World(dice, database, settings, connection)
+    await world.write()
+    while await world.counting.recount():
+        pass
+    # There, transactions had far higher numbers.
+    await connection.execute("UPDATE counted_until SET snapshot = '9000000000:9000000000:'")
+    await world.write()
+
+    await world.count()
+    await world.write()
+    while await world.counting.recount():
+        pass
+
+    found = [await both(database, dice) for _ in range(20)]
+    assert all(counted == scanned for counted, scanned, _ in found)
+    assert any(is_counted for _, _, is_counted in found)
+
+
+async def test_what_no_count_speaks_of_any_more_is_not_kept(
+    database: Database, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await make_shelves(connection)
+    world = World(random.Random(2), database, settings, connection)  # noqa: S311 - the same
+    day = NOW - timedelta(days=3)
+    await put(connection, row(1, day, service="gone"), row(2, NOW, service="kept"))
+    while await world.counting.recount():
+        pass
+    await world.drop()
+
+    while await world.counting.recount():
+        pass
+
+    kinds = await connection.fetch("SELECT service FROM record_kinds")
+    assert [one["service"] for one in kinds] == ["kept"]
+
+
 @given(_spans, st.lists(_spans, max_size=4), st.sampled_from([(), (60,), (60, 900), GRAINS]))
 def test_every_moment_of_a_span_is_counted_or_scanned_once(
     span: Span, parts: list[Span], grains: tuple[int, ...]
