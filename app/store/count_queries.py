@@ -124,13 +124,14 @@ DISCARD: Final = text(
     f"DELETE FROM record_counts WHERE seconds = ANY(ARRAY{list(GRAINS)})"  # noqa: S608 - constants
     f" AND {_IN_PIECE.format('start')}"
 )
-# What came since the snapshot is left to the next count.
+# What came since the snapshot is left to the next count. Says whether all times are whole now.
 RECOUNT: Final = text(f"""
     WITH came AS MATERIALIZED (
         {_COUNTED.format(_IN_PIECE.format("occurred_at") + f" AND ({CAME_SINCE}) IS NOT TRUE")}
     ), {_BY_TIME}
     UPDATE counted_until SET whole = whole + tstzmultirange(tstzrange({_SINCE}, {_UNTIL}))
     WHERE name = 'services'
+    RETURNING whole = '{{(,)}}'
 """)  # noqa: S608 - constants
 
 CLEAN: Final = text("""

@@ -106,8 +106,8 @@ class Counting:
                 return False
             bounds = {"piece_since": piece.since, "piece_until": piece.until}
             await session.execute(queries.DISCARD, bounds)
-            await session.execute(queries.RECOUNT, {**bounds, **came})
-            if None in (piece.since, piece.until):
+            done = await session.execute(queries.RECOUNT, {**bounds, **came})
+            if done.scalar_one():
                 await session.execute(queries.CLEAN_KINDS)
             return True
 

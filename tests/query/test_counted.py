@@ -306,6 +306,24 @@ async def test_what_no_count_speaks_of_any_more_is_not_kept(
     assert [one["service"] for one in kinds] == ["kept"]
 
 
+async def test_what_was_forgotten_is_named_by_no_count(
+    database: Database, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    await make_shelves(connection)
+    world = World(random.Random(2), database, settings, connection)  # noqa: S311 - the same
+    await put(connection, row(1, NOW, instance="laptop of Ada"), row(2, NOW, instance="i-1"))
+    while await world.counting.recount():
+        pass
+    request = ForgetRequest(q='instance:"laptop of Ada"', done_by="privacy desk", confirm=True)
+    await Forgetter(database, None).forget(request)
+
+    while await world.counting.recount():
+        pass
+
+    kinds = await connection.fetch("SELECT instance FROM record_kinds")
+    assert [one["instance"] for one in kinds] == ["i-1"]
+
+
 @given(_spans, st.lists(_spans, max_size=4), st.sampled_from([(), (60,), (60, 900), GRAINS]))
 def test_every_moment_of_a_span_is_counted_or_scanned_once(
     span: Span, parts: list[Span], grains: tuple[int, ...]
