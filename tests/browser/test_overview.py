@@ -83,6 +83,27 @@ def test_the_keyboard_reaches_the_content_first_and_every_incident(page: Page) -
     assert set(listed) <= seen
 
 
+def test_what_comes_later_shows_by_itself_without_a_moment_jumping_back_to_utc(
+    page: Page, service: Service
+) -> None:
+    page.goto("/")
+    before = page.locator("#trend").get_attribute("data-series")
+    late = {"service": "late", "level": "error", "message": "m", "correlation_id": "late-1",
+            "exception": {"type": "CameLater", "message": "of its own"}}  # fmt: skip
+    assert service.post("/ingest/logs", late).json()["accepted"] == 1
+    service.get("/api/chains/late-1")
+
+    page.wait_for_function(
+        """() => { htmx.trigger("#live", "refresh");
+            return document.body.innerText.includes("CameLater"); }""",
+        polling=500,
+    )
+
+    assert page.locator("#trend").get_attribute("data-series") != before
+    expect(page.locator("#trend .u-over")).to_have_count(1)
+    expect(page.locator(".hurting time").first).to_have_text(re.compile("ago|just now"))
+
+
 @pytest.fixture
 def first_page(browser: Browser, empty_service: Service, errors: list[str]) -> Iterator[Page]:
     context = browser.new_context(base_url=empty_service.url)

@@ -7,9 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.main import create_app
 from app.pages.assets import Assets
 from app.pages.drawing import make_environment
 from app.pages.headers import CONTENT_SECURITY_POLICY
+from app.settings import Settings
+from tests.conftest import running
 
 pytestmark = pytest.mark.anyio
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
@@ -89,6 +92,23 @@ async def test_a_file_of_another_version_is_given_and_not_kept(client: httpx.Asy
 
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
     assert outside.status_code == 404
+
+
+async def test_without_its_database_the_service_answers_with_a_page_that_says_so(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(
+        database_url="postgresql://nobody@127.0.0.1:9/nothing", data_dir=str(tmp_path),
+        pool_timeout_seconds=0.5, connect_timeout_seconds=0.5,
+    )  # fmt: skip
+    async with running(create_app(settings)) as client:
+        await client.get("/ingest/health")
+
+        answer = await client.get("/")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "Not at this moment" in answer.text
 
 
 def test_without_the_built_files_pages_read_and_say_how_to_build_them(tmp_path: Path) -> None:
