@@ -154,5 +154,5 @@ def test_the_filters_of_the_list_stand_in_its_address(page: Page) -> None:
     page.get_by_role("link", name="seen here").click()
 
     expect(page.locator("table.entries tbody tr")).to_have_count(1)
-    assert "q=plain%20string" in page.url
+    assert "q=plain+string" in page.url
     assert "show=seen" in page.url
