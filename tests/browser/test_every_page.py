@@ -44,6 +44,17 @@ PAGES: Final = (
     Listed("incident-unknown", "/incidents/{unknown}?suggest=yes", "no tariff for zone QX-…"),
     Listed("incident-draft", "/incidents/{unknown}/draft", "New entry"),
     Listed("incident-gone", f"/incidents/{NOBODY}", "There is nothing here", 404),
+    Listed("catalogue", "/catalogue", "Catalogue"),
+    Listed("catalogue-none", "/catalogue?q=walrus", "Catalogue"),
+    Listed(
+        "catalogue-entry", "/catalogue/raw-sql-text", "A plain string where SQLAlchemy expects SQL"
+    ),
+    Listed("catalogue-debt", "/catalogue/documents/missing", "Documentation debt"),
+    Listed("catalogue-import", "/catalogue/documents/new", "Import documents"),
+    Listed("ask", "/ask", "Ask"),
+    Listed("ask-unknown", "/ask?text=webhook+signature+differs", "Ask"),
+    Listed("settings", "/settings", "Settings"),
+    Listed("settings-target", "/settings/targets", "New target"),
     Listed("not-found", "/nothing-here", "There is nothing here", 404),
     Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
 )
