@@ -204,7 +204,7 @@ def test_columns_and_wrap_stand_in_the_address(page: Page, service: Service) -> 
     assert parse_qs(urlsplit(page.url).query)["columns"] == ["service", "attr.size"]
 
 
-def test_keys_move_open_and_lead_to_the_chain(page: Page, errors: list[str]) -> None:
+def test_keys_move_open_and_lead_to_the_chain(page: Page) -> None:
     page.goto("/logs?q=service:tariff")
     for key in ("j", "j", "j", "k"):
         page.keyboard.press(key)
@@ -217,12 +217,12 @@ def test_keys_move_open_and_lead_to_the_chain(page: Page, errors: list[str]) -> 
     assert serious_findings(page) == []
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    # The chain has a page and tests of its own: this tab stays here.
+    page.route(re.compile("/chains/"), lambda route: route.fulfill(status=204))
     with page.expect_request(re.compile("/chains/order-77")):
         page.keyboard.press("o")
-    page.wait_for_load_state()
 
     assert second == 1
-    errors[:] = [one for one in errors if "/chains/" not in one]
 
 
 def test_a_search_is_saved_found_again_and_deleted(page: Page) -> None:
