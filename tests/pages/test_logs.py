@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 NOW = datetime.now(UTC)
 
 
-async def send(client: httpx.AsyncClient, *records: dict[str, object]) -> None:
+async def send(client: httpx.AsyncClient, *records: Mapping[str, Any]) -> None:
     """The first is the oldest."""
     dated = [
         {"timestamp": (NOW - timedelta(seconds=60 - n)).isoformat(), **one}
