@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.normalise.record import Severity
 from app.query.rows import view
 from app.store.tables import log_records, service_hours
 
@@ -17,7 +18,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
     correlation_id: str
     service: str
-    level: str
+    level: Severity
     message: str
     received_at: datetime
 

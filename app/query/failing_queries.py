@@ -38,10 +38,14 @@ _HURTING = text("""
             match.tier::text, CASE WHEN explained.known_issue_id IS NOT NULL THEN 'probable' END
         ) AS tier
     FROM (
-        SELECT incident_id, count(DISTINCT correlation_id) AS chains
-        FROM incident_chains JOIN incidents USING (incident_id)
-        WHERE root_at >= :since AND status IN ('open', 'acknowledged')
-        GROUP BY incident_id ORDER BY 2 DESC, 1 LIMIT :limit
+        SELECT incident_id, failed.chains
+        FROM (
+            SELECT incident_id, count(*) AS chains
+            FROM incident_chains WHERE root_at >= :since GROUP BY incident_id
+        ) AS failed
+        JOIN incidents USING (incident_id)
+        WHERE status IN ('open', 'acknowledged')
+        ORDER BY failed.chains DESC, incident_id LIMIT :limit
     ) AS lately
     JOIN incidents USING (incident_id)
     JOIN signatures AS signature ON signature.signature_id = root_signature_id

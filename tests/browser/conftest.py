@@ -65,6 +65,7 @@ def empty_service() -> Iterator[Service]:
     ):
         data = str(Path(directory) / "data")
         api = stack.start_api(url, free_ports(1)[0], PRODSENTINEL_DATA_DIR=data)
+        _wait_for_catalogue(api)
         yield Service(url=api, database_url=url)
 
 
@@ -86,6 +87,14 @@ def _perform(name: str, api: str) -> None:
         command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _wait_for_catalogue(api: str) -> None:
+    """Compiling the documents takes a while after the very first start."""
+    deadline = time.monotonic() + START_SECONDS
+    while not httpx.get(f"{api}/ingest/health", timeout=10).json()["known_issues"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def _wait_for_incidents(api: str) -> None:

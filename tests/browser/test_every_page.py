@@ -34,6 +34,8 @@ PAGES: Final = (
     Listed("logs-over-time", "/logs/histogram?q=level:error", "Logs over time"),
     Listed("logs-values", "/logs/facets", "Values of log records"),
     Listed("logs-saved", "/logs/saved?q=level:error", "Saved searches"),
+    Listed("incidents-none", "/incidents?status=muted", "Incidents"),
+    Listed("first-record", "/first-record", "First record"),
     Listed("not-found", "/nothing-here", "There is nothing here", 404),
     Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
 )

@@ -1,11 +1,10 @@
 // The chart of failing chains: point at it to read a bucket, drag over it to see its log records.
-const place = document.getElementById("trend");
-const told = document.getElementById("trend-told");
 const clock = new Intl.DateTimeFormat(undefined, {
   weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
 const HEIGHT = 148;
 const SMALLEST_DRAG = 6;
+const REFRESH = 20_000;
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -49,7 +48,7 @@ function options(uPlot, series, width) {
     // The whole stack first, its lower part over it.
     series: [{}, layer("known", "--known-fill"), layer("unknown", "--unknown-fill")],
     hooks: {
-      setCursor: [(chart) => { told.textContent = tell(series, chart.cursor.idx); }],
+      setCursor: [(chart) => { document.getElementById("trend-told").textContent = tell(series, chart.cursor.idx); }],
       setSelect: [(chart) => open(chart, series)],
     },
   };
@@ -72,25 +71,31 @@ function open(chart, series) {
   location.assign(`/logs?${query}`);
 }
 
-function draw() {
-  const { uPlot } = window;
-  if (!place || !uPlot) return;
-  const series = JSON.parse(place.dataset.series);
+function dataOf(series) {
   const whole = series.known.map((count, index) => count + series.unknown[index]);
+  return [series.starts, whole, series.unknown];
+}
+
+function draw() {
+  const place = document.getElementById("trend");
+  if (!place || !window.uPlot) return undefined;
+  const series = JSON.parse(place.dataset.series);
   place.replaceChildren();
-  const data = [series.starts, whole, series.unknown];
-  const chart = new uPlot(options(uPlot, series, place.clientWidth), data, place);
-  const label = told.previousElementSibling;
+  const chart = new window.uPlot(options(window.uPlot, series, place.clientWidth), dataOf(series), place);
   chart.root.setAttribute("role", "img");
-  chart.root.setAttribute("aria-label", `Failing chains over time: ${label.textContent.trim().replace(/\s+/g, " ")}`);
+  chart.root.setAttribute("aria-label", place.dataset.label);
+  new ResizeObserver(() => chart.setSize({ width: place.clientWidth, height: HEIGHT })).observe(place);
   return chart;
 }
 
-let chart = draw();
-if (chart) {
-  new ResizeObserver(() => chart.setSize({ width: place.clientWidth, height: HEIGHT })).observe(place);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    chart.destroy();
-    chart = draw();
-  });
+function redraw() {
+  chart?.destroy();
+  chart = draw();
 }
+
+let chart = draw();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+document.addEventListener("htmx:after:swap", redraw);
+setInterval(() => {
+  if (document.visibilityState === "visible" && !chart?.select.width) window.htmx?.trigger("#live", "refresh");
+}, REFRESH);
