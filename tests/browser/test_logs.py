@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import serious_findings
+from tests.browser.looking import PHONE, serious_findings, sideways
 from tests.browser.stage import Service
 
 ROWS = "#log-rows > .log"
@@ -115,6 +115,17 @@ def test_a_record_opens_in_place_with_its_own_calls_first(page: Page, screenshot
     opened.get_by_role("link", name="Before and after").click()
     expect(page.get_by_role("heading", name="Before and after")).to_be_visible()
     expect(page.locator(ROWS.replace("#log-rows", ".log-rows")).first).to_be_visible()
+
+
+def test_an_opened_record_and_its_menus_fit_a_phone(page: Page, screenshots: Path) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 740})
+    page.goto("/logs?q=service:tariff has:exception")
+    page.locator(f"{ROWS} summary").first.click()
+    expect(page.locator(".log-opened")).to_be_visible()
+    page.screenshot(path=screenshots / "logs-opened-phone.png", full_page=True)
+    for menu in ("Columns", "Export"):
+        page.locator(".log-menu summary", has_text=menu).click()
+        assert sideways(page) == (0, [])
 
 
 def test_the_live_tail_receives_and_does_not_move_what_is_read(
