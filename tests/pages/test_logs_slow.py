@@ -34,7 +34,7 @@ async def test_a_search_that_runs_out_of_time_says_how_far_it_looked_and_goes_on
     until = (HOT + timedelta(seconds=2_000)).isoformat()
 
     async with running(create_app(slow)) as client:
-        params = {"q": "nothing-like-this", "from": "2026-11-20", "to": until}
+        params = {"q": "message", "from": "2026-11-20", "to": until}
         first = await client.get("/logs", params=params)
         counted = await client.get("/logs/histogram", params=params)
         onward = re.search(r'href="([^"]+)" rel="next">Go on from there', first.text)
@@ -49,7 +49,7 @@ async def test_a_search_that_runs_out_of_time_says_how_far_it_looked_and_goes_on
     assert (first.status_code, second.status_code) == (200, 200)
     assert len(looked) == 2
     assert looked[1] < looked[0] < until
-    assert "No log record matches" not in first.text
+    assert 0 < first.text.count('<li class="log ') < 100
     assert "counted back to" in counted.text
 
 
