@@ -55,6 +55,7 @@ def make_environment(assets: Assets) -> Environment:
         "utc": wording.utc,
         "machine": wording.machine,
         "span": wording.span,
+        "quoted": wording.quoted,
     }
     environment.globals |= {
         "asset": assets.url,
@@ -108,6 +109,8 @@ class Pages:
             "now": datetime.now(UTC),
             "health": self._health,
         }
+        # Not imported by the base: a block that is drawn alone needs the parts, too.
+        values["ui"] = self._environment.get_template("ui.html").make_module(values)
         found = self._environment.get_template(template)
         if block is None:
             html = found.render(values)

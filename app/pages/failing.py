@@ -8,11 +8,18 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
 from app.errors import AppError
-from app.pages.drawing import Pages
+from app.pages.drawing import Pages, asks_for_part
 from app.pages.guard import ForeignForm
 
 OF_PROGRAMS: Final = ("/api/", "/ingest/", "/metrics/", "/schema/", "/assets/")
 
+_TITLES: Final = {
+    400: "This address cannot be read",
+    403: "Refused",
+    404: "There is nothing here",
+    500: "The service failed",
+    503: "Not at this moment",
+}
 Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 ProblemOf = Callable[[Exception], HTTPException]
 """Which status and which words an error has; the same as for programs."""
@@ -28,9 +35,10 @@ def problem_pages(pages: Pages, problem_of: ProblemOf) -> dict[Any, Handler]:
             request,
             "problem.html",
             status=status,
+            block="content" if asks_for_part(request) else None,
             headers=problem.headers,
             code=status,
-            phrase=HTTPStatus(status).phrase,
+            title=_TITLES.get(status, HTTPStatus(status).phrase),
             detail=problem.detail,
             errors=_errors_of(problem),
         )

@@ -8,13 +8,14 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
-from app.pages import incident, incidents, overview
+from app.pages import first_record, incident, incidents, overview
 from app.pages.assets import get_asset
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *overview.handlers,
+    *first_record.handlers,
     *incidents.handlers,
     *incident.handlers,
 )

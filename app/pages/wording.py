@@ -86,3 +86,9 @@ def _long(whole: int) -> str:
     if whole < 86_400:  # noqa: PLR2004
         return f"{whole // 3_600} h {whole % 3_600 // 60} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
+
+
+def quoted(text: str) -> str:
+    """As a value in the search language, whatever stands in it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -21,7 +22,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from app.embedded import EmbeddedServer
 from app.migrate import migrate
 from scripts.stack import ROOT, Stack, free_ports
-from tests.browser.stage import BROWSERS, SCENARIOS, Service, send_unknown
+from tests.browser.stage import BROWSERS, SCENARIOS, Service, send_past
 
 START_SECONDS = 60.0
 VIOLATIONS = """
@@ -49,7 +50,7 @@ def service() -> Iterator[Service]:
         started = Service(url=api, database_url=url)
         for name in SCENARIOS:
             _perform(name, api)
-        send_unknown(api)
+        send_past(api, datetime.now(UTC))
         _wait_for_incidents(api)
         yield started
 
@@ -64,6 +65,7 @@ def empty_service() -> Iterator[Service]:
     ):
         data = str(Path(directory) / "data")
         api = stack.start_api(url, free_ports(1)[0], PRODSENTINEL_DATA_DIR=data)
+        _wait_for_catalogue(api)
         yield Service(url=api, database_url=url)
 
 
@@ -85,6 +87,14 @@ def _perform(name: str, api: str) -> None:
         command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _wait_for_catalogue(api: str) -> None:
+    """Compiling the documents takes a while after the very first start."""
+    deadline = time.monotonic() + START_SECONDS
+    while not httpx.get(f"{api}/ingest/health", timeout=10).json()["known_issues"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def _wait_for_incidents(api: str) -> None:

@@ -1,6 +1,7 @@
 """What stands in the service that the browser tests look at."""
 
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import httpx
 import msgspec
@@ -14,6 +15,7 @@ SCENARIOS: Final = (
 )
 """Known issues that really happen, those that happen quickly."""
 UNKNOWN_CHAINS: Final = 7
+PAST_CHAINS: Final = 90
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +42,26 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         return str(incident["sample_chains"][0]["correlation_id"])
 
 
-def send_unknown(url: str) -> None:
-    """Chains over three services that fail of what no document knows, and one with a gap."""
+def send_past(url: str, now: datetime) -> None:
+    """Chains of the last hours: what no document knows, what one does, and what went well."""
     records = [one for number in range(UNKNOWN_CHAINS) for one in _unknown(number)]
+    records += [one for number in range(PAST_CHAINS) for one in _past(number, now)]
     answer = httpx.post(f"{url}/ingest/logs", json=records, timeout=20)
     assert answer.json()["accepted"] == len(records)
+
+
+def _past(number: int, now: datetime) -> list[dict[str, object]]:
+    # Closer together the later it is, as it is with what gets worse.
+    at = now - timedelta(minutes=2 + 1_300 * (number / PAST_CHAINS) ** 2)
+    chain, shared = f"past-{number:03}", {"environment": "prod", "timestamp": at.isoformat()}
+    failed = _FAILURES[number % len(_FAILURES)]
+    return [
+        {**shared, "correlation_id": chain, "service": "gateway", "release": "2.4.1",
+         "instance": "gateway-2", "message": f"POST /orders {chain}"},
+        {**shared, "correlation_id": chain, "instance": "1", **failed},
+        *({**shared, "service": "search", "release": "5.0.2", "instance": "search-1",
+           "message": f"query took {n} ms"} for n in range(6)),
+    ]  # fmt: skip
 
 
 def _unknown(number: int) -> list[dict[str, object]]:
@@ -62,6 +79,17 @@ def _unknown(number: int) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+_FAILURES: Final[tuple[dict[str, Any], ...]] = (
+    {"service": "payment", "release": "1.8.0", "level": "error", "message": "charge failed",
+     "exception": {"type": "TypeError", "message": "Object of type UUID is not JSON serializable",
+                   "stacktrace": "TypeError: Object of type UUID is not JSON serializable"}},
+    {"service": "invoice", "release": "3.1.0", "level": "error", "message": "invoice not drawn",
+     "exception": {"type": "LedgerClosed", "message": "ledger of 2026-10 is closed"}},
+    {"service": "payment", "release": "1.8.0", "level": "error", "message": "charge failed",
+     "exception": {"type": "TypeError", "message": "Object of type UUID is not JSON serializable",
+                   "stacktrace": "TypeError: Object of type UUID is not JSON serializable"}},
+    {"service": "search", "release": "5.0.2", "level": "info", "message": "nothing wrong"},
+)  # fmt: skip
 _TRACEBACK: Final = """Traceback (most recent call last):
   File "/srv/tariff/app/quote.py", line 41, in quote
     row = table.zone(zone)

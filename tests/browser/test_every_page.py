@@ -29,6 +29,8 @@ PAGES: Final = (
     Listed("incident-unknown", "/incidents/{unknown}?suggest=yes", "no tariff for zone QX-…"),
     Listed("incident-draft", "/incidents/{unknown}/draft", "New entry"),
     Listed("incident-gone", f"/incidents/{NOBODY}", "There is nothing here", 404),
+    Listed("incidents-none", "/incidents?status=muted", "Incidents"),
+    Listed("first-record", "/first-record", "First record"),
     Listed("not-found", "/nothing-here", "There is nothing here", 404),
     Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
 )

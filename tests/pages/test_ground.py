@@ -7,9 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.main import create_app
 from app.pages.assets import Assets
 from app.pages.drawing import make_environment
 from app.pages.headers import CONTENT_SECURITY_POLICY
+from app.settings import Settings
+from tests.conftest import running
 
 pytestmark = pytest.mark.anyio
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
@@ -48,6 +51,18 @@ async def test_a_cursor_that_was_made_up_gets_a_page_that_says_so(
     assert "cursor" in answer.text
 
 
+async def test_a_part_that_cannot_be_drawn_gets_no_page_inside_the_page(
+    client: httpx.AsyncClient,
+) -> None:
+    part = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+    answer = await client.get("/incidents", params={"after": "made up"}, headers=part)
+
+    assert answer.status_code == 400
+    assert "cursor" in answer.text
+    assert "<html" not in answer.text
+
+
 async def test_pages_are_compressed_and_the_api_is_as_it_was(client: httpx.AsyncClient) -> None:
     page = await client.get("/", headers={"Accept-Encoding": "gzip"})
     api = await client.get("/api/known-issues", headers={"Accept-Encoding": "gzip"})
@@ -79,13 +94,30 @@ async def test_a_file_of_another_version_is_given_and_not_kept(client: httpx.Asy
     assert outside.status_code == 404
 
 
+async def test_without_its_database_the_service_answers_with_a_page_that_says_so(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(
+        database_url="postgresql://nobody@127.0.0.1:9/nothing", data_dir=str(tmp_path),
+        pool_timeout_seconds=0.5, connect_timeout_seconds=0.5,
+    )  # fmt: skip
+    async with running(create_app(settings)) as client:
+        await client.get("/ingest/health")
+
+        answer = await client.get("/")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "Not at this moment" in answer.text
+
+
 def test_without_the_built_files_pages_read_and_say_how_to_build_them(tmp_path: Path) -> None:
     bare = make_environment(Assets(built=tmp_path))
+    values = {"request_path": "/", "now": datetime.now(UTC), "health": None}
+    values |= {"code": 404, "title": "", "detail": "", "errors": []}
+    ui = bare.get_template("ui.html").make_module(values)
 
-    html = bare.get_template("problem.html").render(
-        request_path="/", now=datetime.now(UTC), health=None, code=404, phrase="", detail="",
-        errors=[],
-    )  # fmt: skip
+    html = bare.get_template("problem.html").render(values, ui=ui)
 
     assert "python3 scripts/assets.py" in html
     assert "/built/" not in html

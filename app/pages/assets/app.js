@@ -24,6 +24,8 @@ document.addEventListener("click", async (event) => {
 });
 
 wire(document);
+// Morphing writes texts and attributes as the server drew them.
+document.addEventListener("htmx:after:swap", () => wire(document));
 // What htmx or a live stream puts in later is wired as it comes.
 new MutationObserver((changes) => {
   for (const change of changes)

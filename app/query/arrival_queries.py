@@ -1,0 +1,44 @@
+"""Whether anything came at all, and what came last, by name."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.normalise.record import Severity
+from app.query.rows import view
+from app.store.tables import log_records, service_hours
+
+_COLUMNS = ("correlation_id", "service", "level", "message", "received_at")
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that came."""
+
+    correlation_id: str
+    service: str
+    level: Severity
+    message: str
+    received_at: datetime
+
+
+async def anything_stored(session: AsyncSession) -> bool:
+    """False on the first visit; what was stored and forgotten again counts as stored."""
+    # Counted hours first: they outlive the records, and are few.
+    for table in (service_hours, log_records):
+        if (await session.execute(select(literal(1)).select_from(table).limit(1))).first():
+            return True
+    return False
+
+
+async def first_arrival(session: AsyncSession, *, since: datetime) -> Arrival | None:
+    """The first record received after this moment."""
+    query = (
+        select(*(log_records.c[name] for name in _COLUMNS))
+        .where(log_records.c.received_at > since)
+        .order_by(log_records.c.received_at)
+        .limit(1)
+    )
+    row = (await session.execute(query)).mappings().one_or_none()
+    return view(row, Arrival) if row else None
