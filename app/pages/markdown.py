@@ -31,6 +31,7 @@ def _parser() -> MarkdownIt:
 
 
 _PARSER: Final = _parser()
+_OF_LINES: Final = MarkdownIt("zero").enable("backticks")
 
 
 @lru_cache(maxsize=256)
@@ -41,6 +42,12 @@ def render(text: str) -> Markup:
     """
     tokens = list(_tamed(_PARSER.parse(text)))
     return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}))  # noqa: S704 - ours alone
+
+
+@lru_cache(maxsize=1024)
+def render_line(text: str) -> Markup:
+    """HTML of a title: only code is marked in it."""
+    return Markup(_OF_LINES.renderInline(text))  # noqa: S704 - it writes no tag but `code`
 
 
 def _tamed(tokens: Iterable[Token]) -> Iterator[Token]:
