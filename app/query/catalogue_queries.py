@@ -89,7 +89,7 @@ _TOTALS = text(f"""{_FARING}
         count(*) FILTER (WHERE retired_at IS NULL AND quarantined) AS quarantined,
         count(*) FILTER (WHERE retired_at IS NOT NULL) AS retired
     FROM told
-""")
+""")  # noqa: S608 - constants of this file
 _DOCUMENTS = text("SELECT DISTINCT document FROM known_issues WHERE retired_at IS NULL ORDER BY 1")
 _SIGNATURES = text("""
     SELECT signature_id, title, tier, score, signatures.records, signatures.last_seen,
