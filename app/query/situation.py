@@ -24,6 +24,7 @@ SILENT_AFTER: Final = timedelta(minutes=15)
 FAILING_FROM: Final = 0.05
 """Of its records are errors."""
 _HOUR: Final = timedelta(hours=1)
+_FINEST: Final = timedelta(seconds=failing_queries.FINEST)
 
 
 class HurtingLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 async def read_situation(session: AsyncSession, *, since: datetime, now: datetime) -> Situation:
     """Of the time since this whole hour, in a number of statements that never changes."""
     span = Span(since=since, until=now)
-    width = bucket_width(span, most=BUCKETS)
+    width = max(_FINEST, bucket_width(span, most=BUCKETS))
     hurting = await failing_queries.hurting(session, since=since, limit=LINES)
     counted = await service_queries.counted_until(session)
     debt_total, _ = await overview_queries.debt_totals(session)

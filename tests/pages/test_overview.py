@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.database import Database
+from app.incidents.failing_count_queries import recount_failing
 from app.query.failing_queries import hurting, trend
 from app.query.list_views import ServiceView
 from app.query.situation import state_of
@@ -61,6 +62,7 @@ async def test_a_chain_of_two_roots_fails_once_and_is_known_only_when_both_are(
     await add_chain(connection, one, "v1:a", root_at=start - HOUR)
 
     async with database.session() as session:
+        await recount_failing(session)
         found = await trend(session, [start, start + HOUR, start + 2 * HOUR], HOUR)
 
     assert [(t.known, t.unknown) for t in found] == [(0, 1), (1, 0), (0, 0)]
