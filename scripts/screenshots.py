@@ -16,6 +16,7 @@ environment.enter(environment.TEST)
 import subprocess
 import tempfile
 import time
+from base64 import b64decode
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -133,7 +134,10 @@ def _shots(browser: Browser, service: Service, picture: Picture) -> dict[str, by
     page.goto(picture.address, wait_until="load")
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(1_000)
-    return {"png": page.screenshot(), "jpeg": page.screenshot(type="jpeg", quality=QUALITY)}
+    shown = page.context.new_cdp_session(page)
+    # Sharper than JPEG around letters, at half the size.
+    webp = shown.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
+    return {"png": page.screenshot(), "webp": b64decode(webp["data"])}
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def rows(options: Options) -> Iterator[Row]:
     with ground_or_kept(options) as made, made.stack() as stack:
         api = start_api(stack, made.url)
         fill_to(made.url, every)
-        chains = fill_incidents(made.url, api, incidents)
+        chains = fill_incidents(made.url, api, incidents, quick=options.quick)
         yield from _held_rows(made.url, every, incidents)
         pages = listed_pages(made.url, chains)
         if SERVER in wanted:
