@@ -51,9 +51,12 @@ _HURTING = text("""
         SELECT incident_id, failed.chains
         FROM (
             SELECT incident_id, sum(chains)::bigint AS chains
-            FROM failing_counts CROSS JOIN LATERAL unnest(roots) AS root_signature_id
+            FROM (
+                SELECT roots, sum(chains) AS chains FROM failing_counts
+                WHERE seconds = :seconds AND start >= :since GROUP BY roots
+            ) AS kinds
+            CROSS JOIN LATERAL unnest(roots) AS root_signature_id
             JOIN incident_roots USING (root_signature_id)
-            WHERE seconds = :seconds AND start >= :since
             GROUP BY incident_id
         ) AS failed
         JOIN incidents USING (incident_id)
