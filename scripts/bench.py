@@ -52,17 +52,17 @@ NAMES = sorted(
     "--only",
     multiple=True,
     metavar="PART",
-    help="Only this part of the bench `ingest`, `incidents` or `query`; repeatable.",
+    help="Only this part of `ingest`, `incidents`, `pages` or `query`; repeatable.",
 )
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the bench `query` keeps its filled server, to be used again; without: nowhere.",
+    help="Where `query` and `pages` keep their filled server, to be used again; else nowhere.",
 )
 @click.option(
     "--records",
     type=click.IntRange(min=1_000),
-    help="How many records the bench `query` fills in; 10 million, with --quick 1 million.",
+    help="How many records `query` and `pages` fill in; 10 million, with --quick fewer.",
 )
 def main(
     *,

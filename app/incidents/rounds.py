@@ -37,6 +37,8 @@ from app.incidents import queries
 from app.incidents.change_queries import lock_incidents, standing_of
 from app.incidents.contribution import counted, deltas, hour_rows, left_behind, rows_of, unions
 from app.incidents.count_queries import forget_untold
+from app.incidents.failing_count_queries import add_failing
+from app.incidents.failing_counts import changed_counts
 from app.incidents.finding_signatures import finding_rows, save_findings
 from app.incidents.findings import Look, look
 from app.incidents.life import follow_life
@@ -192,6 +194,7 @@ async def _count(session: AsyncSession, claim: Claim, digested: Sequence[Digeste
     await queries.extend_incidents(session, changes, sets)
     await queries.add_hours(session, hour_rows(changes))
     await queries.add_findings(session, finding_rows(changes, digested))
+    await add_failing(session, changed_counts(claim.before, plan))
     await queries.drop_rows(session, plan.dropped)
     await queries.save_rows(session, come)
     if plan.replaced:

@@ -172,6 +172,19 @@ incident_hours = Table(
     Column("errors", BigInteger, nullable=False),
 )
 
+# Chains that failed, by when their first root did and by what failed: whatever incidents they are
+# moved to, and whatever the catalogue learns, it stays true.
+failing_counts = Table(
+    "failing_counts",
+    metadata,
+    Column("seconds", Integer, primary_key=True, autoincrement=False),
+    Column("start", _moment, primary_key=True),
+    Column("roots", ARRAY(Text), primary_key=True),
+    # Those of the roots that chain rules explain.
+    Column("by_rule", ARRAY(Text), primary_key=True),
+    Column("chains", BigInteger, nullable=False),
+)
+
 # Known issues that explain the chains of an incident by their chain rules.
 incident_findings = Table(
     "incident_findings",

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import literal, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.normalise.record import Severity
@@ -25,11 +25,9 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 async def anything_stored(session: AsyncSession) -> bool:
     """False on the first visit; what was stored and forgotten again counts as stored."""
-    # Counted hours first: they outlive the records, and are few.
-    for table in (service_hours, log_records):
-        if (await session.execute(select(literal(1)).select_from(table).limit(1))).first():
-            return True
-    return False
+    # Counted hours outlive the records; those of the last seconds are not counted yet.
+    asked = or_(*(exists().select_from(table) for table in (service_hours, log_records)))
+    return bool((await session.execute(select(asked))).scalar_one())
 
 
 async def first_arrival(session: AsyncSession, *, since: datetime) -> Arrival | None:

@@ -10,22 +10,32 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.model import Tier
+from app.incidents.failing_counts import GRAINS
 from app.incidents.tables import IncidentStatus
 from app.query.buckets import ORIGIN
 from app.query.rows import view
 
-# As many rows as chains failed in the window: of their own index, records are not read.
+FINEST, HOUR = GRAINS
+"""Seconds by which failing chains are counted."""
+
+# As many rows as kinds of failing have times: however many chains fail, none of them is read.
 _TREND = text("""
-    SELECT date_bin(:width, root_at, :origin) AS start,
-        count(*) FILTER (WHERE explained) AS known,
-        count(*) FILTER (WHERE NOT explained) AS unknown
+    SELECT date_bin(:width, start, :origin) AS start,
+        coalesce(sum(chains) FILTER (WHERE explained), 0)::bigint AS known,
+        coalesce(sum(chains) FILTER (WHERE NOT explained), 0)::bigint AS unknown
     FROM (
-        SELECT min(root_at) AS root_at,
-            bool_and(matches.known_issue_id IS NOT NULL OR chain.findings <> '{}') AS explained
-        FROM incident_chains AS chain
-        LEFT JOIN matches ON matches.signature_id = chain.root_signature_id
-        WHERE root_at >= :since AND root_at < :until
-        GROUP BY correlation_id
+        SELECT start, chains, by_rule @> roots OR CASE
+            WHEN cardinality(roots) = 1 THEN first.known_issue_id IS NOT NULL
+            ELSE NOT EXISTS (
+                SELECT FROM unnest(roots) AS root
+                WHERE root <> ALL (by_rule) AND NOT EXISTS (
+                    SELECT FROM matches
+                    WHERE signature_id = root AND known_issue_id IS NOT NULL
+                )
+            ) END AS explained
+        FROM failing_counts
+        LEFT JOIN matches AS first ON first.signature_id = roots[1]
+        WHERE seconds = :seconds AND start >= :since AND start < :until
     ) AS failed
     GROUP BY 1
 """)
@@ -40,8 +50,14 @@ _HURTING = text("""
     FROM (
         SELECT incident_id, failed.chains
         FROM (
-            SELECT incident_id, count(*) AS chains
-            FROM incident_chains WHERE root_at >= :since GROUP BY incident_id
+            SELECT incident_id, sum(chains)::bigint AS chains
+            FROM (
+                SELECT roots, sum(chains) AS chains FROM failing_counts
+                WHERE seconds = :seconds AND start >= :since GROUP BY roots
+            ) AS kinds
+            CROSS JOIN LATERAL unnest(roots) AS root_signature_id
+            JOIN incident_roots USING (root_signature_id)
+            GROUP BY incident_id
         ) AS failed
         JOIN incidents USING (incident_id)
         WHERE status IN ('open', 'acknowledged')
@@ -100,12 +116,16 @@ class Hurting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def trend(session: AsyncSession, starts: Sequence[datetime], width: timedelta) -> list[Trend]:
-    """Of every bucket, the oldest first; a chain counts where its first root stands."""
+    """Of every bucket, the oldest first; a chain counts where its first root stands.
+
+    The width is whole hours, or whole five minutes that make up an hour.
+    """
     parameters = {
         "since": starts[0],
         "until": starts[-1] + width,
         "width": width,
         "origin": ORIGIN,
+        "seconds": HOUR if width >= timedelta(seconds=HOUR) else FINEST,
     }
     rows = await session.execute(_TREND, parameters)
     found = {row["start"]: view(row, Trend) for row in rows.mappings()}
@@ -113,8 +133,9 @@ async def trend(session: AsyncSession, starts: Sequence[datetime], width: timede
 
 
 async def hurting(session: AsyncSession, *, since: datetime, limit: int) -> list[Hurting]:
-    """Open and acknowledged incidents by their failing chains since then."""
-    rows = await session.execute(_HURTING, {"since": since, "limit": limit})
+    """Open and acknowledged incidents by their failing chains since this whole hour."""
+    parameters = {"since": since, "seconds": HOUR, "limit": limit}
+    rows = await session.execute(_HURTING, parameters)
     return [view(row, Hurting) for row in rows.mappings()]
 
 

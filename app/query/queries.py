@@ -195,12 +195,11 @@ _DEBT = text("""
     JOIN signatures ON signature_id = root.root_signature_id
     JOIN incidents USING (incident_id)
     LEFT JOIN matches USING (signature_id)
+    JOIN (
+        SELECT incident_id, count(*) AS roots FROM incident_roots GROUP BY incident_id
+    ) AS merged USING (incident_id)
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN EXISTS (
-            SELECT FROM incident_roots AS other
-            WHERE other.incident_id = root.incident_id
-            AND other.root_signature_id <> root.root_signature_id
-        ) THEN (
+        SELECT CASE WHEN merged.roots > 1 THEN (
             SELECT count(*) FROM incident_chains AS chain
             WHERE chain.incident_id = root.incident_id
             AND chain.root_signature_id = root.root_signature_id

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -48,6 +49,29 @@ _SERVICES = text(f"""
     ) AS gaps ON true
     ORDER BY service
 """)  # noqa: S608 - constants of this file
+# The newest release is found from the last hour on; of instances there are many: none is told.
+_SUMS = text(f"""
+    SELECT seen.*, errors::float / greatest(records, 1) AS error_share,
+        coalesce(newest.release, '') AS release,
+        coalesce(gaps.missing_records, 0) AS missing_records
+    FROM (
+        SELECT service, sum(records)::bigint AS records, sum(errors)::bigint AS errors,
+            max(last_at) AS last_seen
+        FROM service_hours WHERE hour >= :since
+        GROUP BY service ORDER BY service LIMIT :limit
+    ) AS seen
+    LEFT JOIN LATERAL (
+        SELECT release FROM service_hours AS part
+        WHERE part.service = seen.service AND hour >= :since AND release <> ''
+        ORDER BY hour DESC, last_at DESC, release LIMIT 1
+    ) AS newest ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(upper(hole) - lower(hole))::bigint AS missing_records
+        FROM sender_sequences AS sender CROSS JOIN LATERAL unnest({_MISSING}) AS hole
+        WHERE sender.service = seen.service
+    ) AS gaps ON true
+    ORDER BY service
+""")  # noqa: S608 - the same
 _COUNTED = text("SELECT taken_at FROM counted_until WHERE name = 'services'")
 _GAPS = text(f"""
     SELECT service, instance, missing_since, newest_at,
@@ -86,6 +110,25 @@ async def list_services(
     }
     rows = await session.execute(_SERVICES, parameters)
     return [view(row, ServiceView) for row in rows.mappings()]
+
+
+class ServiceSum(msgspec.Struct, frozen=True, kw_only=True):
+    """A service over the window, without its parts."""
+
+    service: str
+    records: int
+    errors: int
+    error_share: float
+    last_seen: datetime
+    release: str
+    """The newest; empty when it names none."""
+    missing_records: int
+
+
+async def sum_services(session: AsyncSession, *, since: datetime, limit: int) -> list[ServiceSum]:
+    """Services heard of since this whole hour, by name."""
+    rows = await session.execute(_SUMS, {"since": since, "limit": limit})
+    return [view(row, ServiceSum) for row in rows.mappings()]
 
 
 async def counted_until(session: AsyncSession) -> datetime | None:

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.query import failing_queries, overview_queries, service_queries
 from app.query.buckets import bucket_width, starts_of
 from app.query.failing_queries import Hurting, Trend
-from app.query.list_views import SenderGaps, ServiceView
+from app.query.list_views import SenderGaps
 from app.query.queries import documentation_debt
+from app.query.service_queries import ServiceSum
 from app.query.slices import Span
 from app.query.views import Debt
 
@@ -24,6 +25,7 @@ SILENT_AFTER: Final = timedelta(minutes=15)
 FAILING_FROM: Final = 0.05
 """Of its records are errors."""
 _HOUR: Final = timedelta(hours=1)
+_FINEST: Final = timedelta(seconds=failing_queries.FINEST)
 
 
 class HurtingLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +36,7 @@ class HurtingLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceLine(msgspec.Struct, frozen=True, kw_only=True):
-    service: ServiceView
+    service: ServiceSum
     state: Literal["failing", "silent", "well"]
 
 
@@ -72,7 +74,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 async def read_situation(session: AsyncSession, *, since: datetime, now: datetime) -> Situation:
     """Of the time since this whole hour, in a number of statements that never changes."""
     span = Span(since=since, until=now)
-    width = bucket_width(span, most=BUCKETS)
+    width = max(_FINEST, bucket_width(span, most=BUCKETS))
     hurting = await failing_queries.hurting(session, since=since, limit=LINES)
     counted = await service_queries.counted_until(session)
     debt_total, _ = await overview_queries.debt_totals(session)
@@ -107,14 +109,12 @@ async def _with_errors(
 async def _services(
     session: AsyncSession, *, since: datetime, now: datetime
 ) -> tuple[ServiceLine, ...]:
-    found = await service_queries.list_services(
-        session, environment=None, since=since, now=now, after="", limit=MOST_SERVICES
-    )
+    found = await service_queries.sum_services(session, since=since, limit=MOST_SERVICES)
     lines = (ServiceLine(service=one, state=state_of(one, now=now)) for one in found)
     return tuple(sorted(lines, key=_need))
 
 
-def state_of(service: ServiceView, *, now: datetime) -> Literal["failing", "silent", "well"]:
+def state_of(service: ServiceSum, *, now: datetime) -> Literal["failing", "silent", "well"]:
     """Silent when nothing came for a while, whatever it said before."""
     if now - service.last_seen > SILENT_AFTER:
         return "silent"

@@ -15,11 +15,11 @@ class Options(msgspec.Struct, frozen=True):
     documents: Path | None = None
     """The raw documents whose headings the default entries name as their source."""
     only: tuple[str, ...] = ()
-    """Parts of the benches `ingest`, `incidents` and `query`; none named means all."""
+    """Parts of the benches `ingest`, `incidents`, `pages` and `query`; none named means all."""
     data: Path | None = None
-    """Where the server of the bench `query` is kept, filled; None: in a temporary directory."""
+    """Where `pages` and `query` keep their server, filled; None: in a temporary directory."""
     records: int | None = None
-    """How many records the bench `query` fills in."""
+    """How many records the benches `pages` and `query` fill in."""
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What the parts of the bench `ingest` stand on: one server, a database for each, processes."""
+"""What the benches stand on: one server, a database for each, processes."""
 
 import asyncio
 import contextlib
@@ -61,6 +61,18 @@ def ground(options: Options) -> Iterator[Ground]:
         database(Path(directory)) as url,
     ):
         yield Ground(Path(directory), url, options.quick)
+
+
+@contextlib.contextmanager
+def ground_or_kept(options: Options) -> Iterator[Ground]:
+    """One in the directory that the caller named, which stays; else a new one."""
+    if options.data is None:
+        with ground(options) as made:
+            yield made
+        return
+    data = options.data.resolve()
+    with database(data) as url:
+        yield Ground(data, url, options.quick)
 
 
 def ask(url: str, *statements: str) -> Any:

@@ -5,18 +5,16 @@ in and asked, then all of them: an answer that then takes ten times as long read
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import click
 
 from scripts.benches.frame import Options, Row
-from scripts.benches.ground import Ground, ground, start_api
+from scripts.benches.ground import ground_or_kept, start_api
 from scripts.benches.query_asking import QUICK, Asked, Asking, Effort
 from scripts.benches.query_beside import Sending
 from scripts.benches.query_filled import Contents, Spent, contents, fill_to
 from scripts.benches.query_kinds import KINDS, Kind, sampled
-from scripts.stack import database
 
 ALL: Final = 10_000_000
 LIVE: Final = "live"
@@ -34,7 +32,7 @@ def rows(options: Options) -> Iterator[Row]:
     every = options.records or (ALL // 10 if options.quick else ALL)
     kinds = [kind for kind in KINDS if kind.name in wanted]
     found: list[dict[str, Asked]] = []
-    with _server(options) as made, made.stack() as stack:
+    with ground_or_kept(options) as made, made.stack() as stack:
         api = start_api(stack, made.url)
         sending = Sending(api.port)
         for size in (every // 10, every):
@@ -53,17 +51,6 @@ def rows(options: Options) -> Iterator[Row]:
             yield from asking.live_rows()
         if INGEST in wanted:
             yield from asking.share_rows(kinds or list(KINDS))
-
-
-@contextmanager
-def _server(options: Options) -> Iterator[Ground]:
-    if options.data is None:
-        with ground(options) as made:
-            yield made
-        return
-    data = options.data.resolve()
-    with database(data) as url:
-        yield Ground(data, url, options.quick)
 
 
 def _filling(size: int, spent: Spent, held: Contents) -> Iterator[Row]:

@@ -10,6 +10,7 @@ import asyncpg
 
 from app.database import Database
 from app.incidents.count_queries import recount
+from app.incidents.failing_count_queries import recount_failing
 
 START = datetime(2026, 11, 20, 12, 10, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -94,4 +95,5 @@ async def add_counted(
             await add_chain(connection, incident_id, root, **each)
     async with database.session() as session:
         await recount(session, [incident_id])
+        await recount_failing(session)
     return incident_id

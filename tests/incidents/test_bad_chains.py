@@ -13,6 +13,7 @@ import pytest
 from app.database import Database
 from app.incidents.count_queries import count_differences
 from app.incidents.digest import follow_senders
+from app.incidents.failing_count_queries import failing_differences
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import running
@@ -33,6 +34,7 @@ async def counts_hold(database: Database) -> AsyncIterator[None]:
     yield
     async with database.session() as session:
         assert await count_differences(session) == []
+        assert await failing_differences(session) == []
 
 
 async def post(client: httpx.AsyncClient, *records: Raw) -> None:

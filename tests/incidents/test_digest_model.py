@@ -20,6 +20,7 @@ from app.incidents.change_queries import roots_of
 from app.incidents.changes import Author, change, merge_incidents, note, split_incident
 from app.incidents.count_queries import count_differences
 from app.incidents.digest import digest_now, digest_round
+from app.incidents.failing_count_queries import failing_differences
 from app.incidents.lifecycle import mute, reopen, resolve
 from app.settings import Settings
 from app.store.writer import write_batch
@@ -145,6 +146,7 @@ class Kitchen:
     async def hold_the_law(self) -> None:
         async with self.people.session() as session:
             assert await count_differences(session) == []
+            assert await failing_differences(session) == []
         for what, query in LAWS.items():
             assert await self.connection.fetch(query) == [], what
         told = await self.connection.fetch("SELECT incident_id FROM events WHERE kind = 'noted'")

@@ -11,6 +11,7 @@ from app.catalogue.matcher import Matcher
 from app.catalogue.tables import matches
 from app.database import Database
 from app.incidents.count_queries import count_differences
+from app.incidents.failing_count_queries import failing_differences
 from app.incidents.tables import incident_chains, incident_findings, incidents
 from app.settings import Settings
 from app.store.writer import write_batch
@@ -48,6 +49,7 @@ async def test_a_chain_without_an_error_whose_chain_rule_holds_opens_an_incident
         assert (match.known_issue_id, match.tier) == ("slow-api-responses", "exact")
         assert match.evidence[0]["quote"].startswith("12 times: ")
         assert await count_differences(session) == []
+        assert await failing_differences(session) == []
 
 
 async def test_a_watched_chain_in_which_no_rule_holds_opens_none(

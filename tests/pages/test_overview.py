@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.database import Database
+from app.incidents.failing_count_queries import recount_failing
 from app.query.failing_queries import hurting, trend
-from app.query.list_views import ServiceView
+from app.query.service_queries import ServiceSum, sum_services
 from app.query.situation import state_of
 from tests.incidents.seeded import add_chain, add_counted
 from tests.pages.sent import statements
@@ -61,6 +62,7 @@ async def test_a_chain_of_two_roots_fails_once_and_is_known_only_when_both_are(
     await add_chain(connection, one, "v1:a", root_at=start - HOUR)
 
     async with database.session() as session:
+        await recount_failing(session)
         found = await trend(session, [start, start + HOUR, start + 2 * HOUR], HOUR)
 
     assert [(t.known, t.unknown) for t in found] == [(0, 1), (1, 0), (0, 0)]
@@ -121,13 +123,12 @@ async def test_the_record_that_the_first_visit_proposes_is_taken_and_seen_to_arr
     assert "<html" not in arrived.text
 
 
-def service(**fields: object) -> ServiceView:
+def service(**fields: object) -> ServiceSum:
     shared = {
-        "service": "a", "records": 100, "errors": 0, "error_share": 0.0, "records_per_minute": 1.0,
-        "environments": (), "releases": (), "instances": (), "instance_count": 0,
-        "missing_records": 0, "senders_with_gaps": 0,
+        "service": "a", "records": 100, "errors": 0, "error_share": 0.0, "release": "",
+        "missing_records": 0,
     }  # fmt: skip
-    return ServiceView(**{**shared, **fields})  # type: ignore[arg-type]
+    return ServiceSum(**{**shared, **fields})  # type: ignore[arg-type]
 
 
 @given(st.floats(0, 1), st.timedeltas(timedelta(0), timedelta(days=3)))
@@ -140,6 +141,30 @@ def test_a_service_that_is_not_heard_of_is_silent_whatever_it_said(
 
     assert (state == "silent") == (quiet > timedelta(minutes=15))
     assert (state == "failing") == (quiet <= timedelta(minutes=15) and share >= 0.05)
+
+
+async def test_a_service_is_shown_with_its_newest_release_and_the_sum_of_its_parts(
+    connection: asyncpg.Connection, database: Database
+) -> None:
+    hour = this_hour()
+    rows = [
+        ("a", hour - HOUR, "1.0", "one", 10, 1),
+        ("a", hour, "1.1", "one", 20, 2),
+        ("a", hour, "", "two", 30, 3),
+        ("a", hour - 2 * HOUR, "0.9", "one", 40, 4),
+    ]
+    await connection.executemany(
+        """INSERT INTO service_hours
+           (service, hour, environment, release, instance, records, errors, last_at)
+           VALUES ($1, $2, 'prod', $3, $4, $5, $6, $2)""",
+        rows,
+    )
+
+    async with database.session() as session:
+        (found,) = await sum_services(session, since=hour - HOUR, limit=10)
+
+    assert (found.release, found.records, found.errors) == ("1.1", 60, 6)
+    assert (found.last_seen, found.error_share) == (hour, 0.1)
 
 
 async def test_a_window_that_is_no_window_is_refused_on_a_page(client: httpx.AsyncClient) -> None:
