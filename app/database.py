@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import MetaData, Text, event, func, select
+from sqlalchemy import Executable, MetaData, Text, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -144,20 +144,22 @@ class Database:
 
     @asynccontextmanager
     async def reading(
-        self, *, seconds: float, of_one_moment: bool = False
+        self, *, seconds: float, locking: Executable | None = None
     ) -> AsyncIterator[AsyncSession]:
         """A transaction that only reads, in the searches' own pool; each statement for so long.
 
-        `of_one_moment`: what others commit between its statements it does not see.
+        `locking`: a LOCK TABLE; behind it all statements read of one moment. It keeps partitions
+        from changing: which there are every statement sees at once, whatever its moment.
 
         Raises `ReadersBusy`, `TookTooLong`, `DatabaseUnavailable`.
         """
         milliseconds = str(max(1, int(seconds * 1000)))
         try:
             async with self._reading() as session, session.begin():
-                if of_one_moment:
+                if locking is not None:
                     level = {"isolation_level": "REPEATABLE READ"}
                     await session.connection(execution_options=level)
+                    await session.execute(locking)
                 await session.execute(
                     select(func.set_config("statement_timeout", milliseconds, True))
                 )

@@ -31,23 +31,29 @@ _PLAIN: Final = (
 )
 
 
+class _WrongParameters(ValidationException):
+    """Their names stand as they were sent, and not as the code has them."""
+
+
 async def known_parameters_only(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """A guard: a parameter that is misspelt must not make a request into another one.
+    """A guard: a parameter that is misspelt or repeated must not make a request into another one.
 
     Raises `ValidationException`.
     """
     if not connection.scope.get("query_string"):
         return
     known = tuple(name for name, kind in _names(handler).values() if kind == "query")
-    unknown = [name for name in connection.query_params if name not in known]
-    if unknown:
-        raise ValidationException(
-            extra=[
-                {"key": name, "source": "query", "message": _instead("parameter", name, known)}
-                for name in (one[:_LONGEST_NAME] for one in unknown[:_MOST_TOLD])
-            ]
+    given = connection.query_params
+    unknown = [name[:_LONGEST_NAME] for name in given if name not in known][:_MOST_TOLD]
+    wrong = {name: _instead("parameter", name, known) for name in unknown}
+    for name in known:
+        if name not in _lists(handler) and (times := len(given.getall(name, []))) > 1:
+            wrong[name] = f"it takes one value and is given {times} times; leave out the others"
+    if wrong:
+        raise _WrongParameters(
+            extra=[{"key": key, "source": "query", "message": wrong[key]} for key in wrong]
         )
 
 
@@ -56,7 +62,9 @@ def tell_invalid(
 ) -> Response[dict[str, Any]]:
     """Each parameter and field by the name that the caller gave it, and what to change."""
     found = error.extra if isinstance(error.extra, list) else []
-    errors = [_told(request.route_handler, one) for one in found[:_MOST_TOLD]]
+    is_as_sent = isinstance(error, _WrongParameters)
+    errors = found if is_as_sent else [_told(request.route_handler, one) for one in found]
+    errors = errors[:_MOST_TOLD]
     # What is missing has no entry of its own.
     lines = [_line(one) for one in errors] or [error.detail.partition(" for path ")[0] + "; add it"]
     return ProblemDetailsException(
@@ -119,6 +127,16 @@ def _names(handler: BaseRouteHandler) -> dict[str, tuple[str, str]]:
         for name, field in signature.parameters.items()
         if isinstance(kind := field.kwarg_definition, ParameterKwarg) and name not in injected
     }
+
+
+@cache
+def _lists(handler: BaseRouteHandler) -> frozenset[str]:
+    """Parameters that take more than one value."""
+    names = _names(handler)
+    fields = handler.parsed_fn_signature.parameters.items()
+    return frozenset(
+        names[name][0] for name, field in fields if name in names and field.is_non_string_sequence
+    )
 
 
 def _name_of(kind: ParameterKwarg) -> str | None:

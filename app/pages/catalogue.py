@@ -95,6 +95,7 @@ async def show_entry(
         entry=entry,
         markdown=markdown.render,
         inline=markdown.render_line,
+        most_incidents=catalogue_queries.INCIDENTS,
         rules=rules_as_text(entry),
         change=changes_of(entry, version),
         is_matched=known_issue_id in catalogue.matcher.issues,

@@ -227,7 +227,8 @@ def _alerts(seen: Seen, stored: Stored) -> Finding:
     alerts = stored.alerts
     if not alerts.targets:
         return _finding("Alerts", Mark.WARNING, "go nowhere", "Add a target below.")
-    told = f"{alerts.targets} targets, {alerts.waiting} messages wait, {alerts.dead} were given up"
+    many = "s" * (alerts.targets != 1)
+    told = f"{alerts.targets} target{many}; {alerts.waiting} waiting, {alerts.dead} given up"
     oldest = alerts.oldest_waiting
     if alerts.dead or alerts.disabled:
         return _finding("Alerts", Mark.WARNING, told, "Test the target, then retry what failed.")

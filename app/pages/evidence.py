@@ -9,8 +9,10 @@ from app.catalogue.model import Evidence
 
 AROUND: Final = 3
 """Lines shown before and after one that is marked."""
-ENDS: Final = 12
+ENDS: Final = 2
 """Lines of the beginning and of the end that are shown in any case."""
+SHORT: Final = 14
+"""So many lines are shown whole."""
 LONGEST_LINE: Final = 2_000
 
 
@@ -76,7 +78,7 @@ def _cut(line: str, start: int, marks: Iterable[tuple[int, int, int]]) -> Line:
 def _shortened(lines: Sequence[Line]) -> Iterator[Line]:
     marked = {n for n, line in enumerate(lines) if any(piece.number for piece in line.pieces)}
     around = {m for n in marked for m in range(n - AROUND, n + AROUND + 1)}
-    last = len(lines) - ENDS
+    last = len(lines) - ENDS if len(lines) > SHORT else 0
     skipped = 0
     for n, line in enumerate(lines):
         if n < ENDS or n >= last or n in around:

@@ -21,7 +21,7 @@ from app.catalogue.reading import MAX_DOCUMENT_BYTES
 from app.incidents.changes import UnknownIncident
 from app.pages.drawing import asks_for_part
 from app.pages.incident_reading import DESK, Desk, id_in
-from app.pages.markdown import render
+from app.pages.markdown import render, render_line
 from app.query import incident_queries
 from app.query.draft import draft_entry
 from app.query.incident_queries import chains_of_signature
@@ -140,6 +140,7 @@ async def _draw(
         reading=await _read(desk, incident.root_signature_id, form),
         refused=refused,
         render=render,
+        render_line=render_line,
     )
 
 

@@ -16,7 +16,7 @@ from app.pages.author import name_of
 from app.pages.drawing import Pages
 from app.pages.highlight import Line, marked_lines, quoted_spans, shared_spans
 from app.pages.incident_words import possible_changes, spoken_title, told
-from app.pages.markdown import render
+from app.pages.markdown import render, render_line
 from app.query import incident_queries
 from app.query.fix_views import FixView
 from app.query.fixes import read_fix
@@ -114,6 +114,7 @@ async def read_page(
         "possible": possible_changes(incident.status),
         "told": told,
         "render": render,
+        "render_line": render_line,
     }
 
 

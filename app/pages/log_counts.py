@@ -27,8 +27,8 @@ BUCKETS: Final = 90
 VALUES: Final = 8
 KINDS: Final = {
     "other": "rest",
-    "warning": "unknown",
-    "error": "error",
+    "warnings": "unknown",
+    "errors": "error",
     "known": "known",
     "unknown": "unknown",
 }
@@ -141,7 +141,7 @@ async def _too_slow(
 ) -> Response[str]:
     block = _block(request)
     return await pages.draw(
-        request, "log_uncounted.html", block=block, status=503, detail=str(error)
+        request, "log_unanswered.html", block=block, status=503, detail=f"Not counted: {error}"
     )
 
 
@@ -156,7 +156,7 @@ def level_bars(view: HistogramView) -> Bars:
     rest = tuple(
         one.count - e - w for one, e, w in zip(view.buckets, errors, warnings, strict=True)
     )
-    return _bars(view, {"other": rest, "warning": warnings, "error": errors})
+    return _bars(view, {"other": rest, "warnings": warnings, "errors": errors})
 
 
 def known_bars(view: HistogramView) -> Bars:

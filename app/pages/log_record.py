@@ -82,7 +82,13 @@ async def show_record(
         async with database.reading(seconds=settings.search_seconds) as session:
             record = await one_record(session, place)
         if record is None:
-            raise UnknownRecord
+            return await pages.draw(
+                request,
+                "log_unanswered.html",
+                block="part",
+                status=404,
+                detail=str(UnknownRecord()),
+            )
     else:
         work = surroundings(database, place, limit=AROUND, seconds=settings.search_seconds)
         around = await while_connected(request, work)

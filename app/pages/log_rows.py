@@ -30,6 +30,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[str, ...]
     """Of the columns, in their order."""
     message: str
+    error: str
+    """What its exception says; empty when it has none, or the message says it."""
     link: SignatureLink | None
     address: str
     """Of the record by itself."""
@@ -44,12 +46,22 @@ def rows_of(
             record=record,
             cells=tuple(cell_of(record, column) for column in columns),
             message=record.message[:LONGEST],
+            error=error_of(record),
             link=links.get(record.signature_id or ""),
             address=record_address(record),
             chain=f"/chains/{quote(record.correlation_id, safe='')}",
         )
         for record in records
     ]
+
+
+def error_of(record: LogView) -> str:
+    """`Type: message`, of the exception beside the message."""
+    exception = record.exception
+    if exception is None or not exception.type:
+        return ""
+    told = f"{exception.type}: {exception.message}" if exception.message else exception.type
+    return "" if told in record.message else told[:LONGEST]
 
 
 def record_address(record: LogView) -> str:

@@ -26,6 +26,8 @@ from app.query.rows import view
 DAYS: Final = 30
 LINES: Final = 25
 """Most signatures and verdicts that a page shows of an entry."""
+INCIDENTS: Final = 200
+"""Of the incidents that it explains so many are counted by day, the last seen first."""
 MOST_IMPORTED: Final = 1_000
 
 # The root decides; a chain rule explains what its root does not.
@@ -108,17 +110,26 @@ _JUDGED = text("""
     FROM match_verdicts LEFT JOIN signatures USING (signature_id)
     WHERE known_issue_id = :name ORDER BY decided_at DESC, signature_id LIMIT :limit
 """)
+# By incident: joined as a whole, the hours of all incidents would be read for those of a few.
 _BY_DAY = text("""
     WITH explained AS (
-        SELECT incident_id FROM matches
-        JOIN incidents ON root_signature_id = signature_id WHERE known_issue_id = :name
-        UNION
-        SELECT incident_id FROM incident_findings WHERE known_issue_id = :name
+        SELECT incident_id FROM incidents WHERE incident_id IN (
+            SELECT incident_id FROM matches
+            JOIN incidents ON root_signature_id = signature_id WHERE known_issue_id = :name
+            UNION
+            SELECT incident_id FROM incident_findings WHERE known_issue_id = :name
+        ) ORDER BY last_seen DESC, incident_id LIMIT :most
     ), counted AS (
-        SELECT date_trunc('day', hour, 'UTC') AS day, sum(errors)::bigint AS errors
-        FROM incident_hours JOIN explained USING (incident_id)
-        WHERE hour >= date_trunc('day', CAST(:now AS timestamptz), 'UTC')
-            - make_interval(days => :days - 1)
+        SELECT day, sum(errors)::bigint AS errors
+        FROM explained
+        CROSS JOIN LATERAL (
+            SELECT date_trunc('day', hour, 'UTC') AS day, sum(errors) AS errors
+            FROM incident_hours AS counted
+            WHERE counted.incident_id = explained.incident_id
+            AND hour >= date_trunc('day', CAST(:now AS timestamptz), 'UTC')
+                - make_interval(days => :days - 1)
+            GROUP BY 1
+        ) AS of_incident
         GROUP BY 1
     )
     SELECT coalesce(errors, 0) AS errors
@@ -176,7 +187,9 @@ async def find_entry(session: AsyncSession, known_issue_id: str, *, now: datetim
     named: dict[str, Any] = {"name": known_issue_id, "limit": LINES}
     explained = await session.execute(_SIGNATURES, named)
     judged = await session.execute(_JUDGED, named)
-    days = await session.execute(_BY_DAY, {"name": known_issue_id, "now": now, "days": DAYS})
+    days = await session.execute(
+        _BY_DAY, {"name": known_issue_id, "now": now, "days": DAYS, "most": INCIDENTS}
+    )
     return Entry(
         shown=shown,
         versions=tuple(await _versions(session, known_issue_id)),

@@ -128,7 +128,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     explained: tuple[ExplainedError, ...]
     judged: tuple[Judged, ...]
     errors_by_day: tuple[int, ...]
-    """In the incidents that it explains, the oldest day first, today last."""
+    """In the 200 incidents that it explains and that were last seen; the oldest day first."""
 
     @property
     def newest(self) -> EntryVersion:

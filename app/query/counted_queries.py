@@ -33,6 +33,11 @@ _r = log_records.c
 _HELD: Final = ("service", "level", "environment", "release", "instance", "signature_id")
 # Workers take longer to start than counts to be read, and the records' writers need them more.
 _PLAN: Final = text(f"{PLAN}, set_config('max_parallel_workers_per_gather', '0', true)")
+# In the way of a partition that is attached or detached, for which both are locked, and of nobody
+# else: a statement would read of a day that is gone, or not of rows that moved.
+LOCK_PARTITIONS: Final = text(
+    "LOCK TABLE ONLY log_records, ONLY log_records_default IN ACCESS SHARE MODE"
+)
 _READ: Final = text("""
     SELECT snapshot, taken_at, look_back, lower(part) AS since, upper(part) AS until
     FROM counted_until
@@ -99,7 +104,8 @@ async def counts_and_rest(
 ) -> Source:
     """Counts where there are any, and the records that they do not hold.
 
-    All of one moment, so the session must read of one. The search is one that counts hold.
+    All of one moment, so the session must read of one, behind `LOCK_PARTITIONS`. The search
+    is one that counts hold.
     """
     whole = await read_whole(session, span)
     cover = cover_of(span, whole.parts if whole else (), grains)

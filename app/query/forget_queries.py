@@ -142,6 +142,8 @@ async def delete_records(session: AsyncSession, keys: Sequence[Key]) -> tuple[in
     """
     chains, times, records = zip(*keys, strict=True)
     parameters = {"chains": list(chains), "times": list(times), "records": list(records)}
+    # Whoever counts may have it for as long as a statement may run.
+    await patiently(session)
     await session.execute(_LOCK_COUNTS)
     rows = (await session.execute(_DELETE, parameters)).all()
     await session.execute(_COUNT_HOURS_AGAIN, {"hours": sorted({row.hour for row in rows})})

@@ -166,8 +166,10 @@ class LiveTail:
     async def _missed(self, search: Search, place: Place, now: Moment) -> list[bytes]:
         """What came between a place and now."""
         last = _last(place)
+        # A cursor may say anything: neither end of it is taken for later than it says.
+        left_at = min(place.moment.taken_at, last.taken_at)
         # One of the future is that of another database.
-        if now.taken_at - place.moment.taken_at > LONGEST_BREAK or last.following > now.following:
+        if now.taken_at - left_at > LONGEST_BREAK or last.following > now.following:
             return [skipped(None, "the break was too long")]
         try:
             rest = b""

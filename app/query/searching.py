@@ -14,7 +14,13 @@ from app.errors import NotFound
 from app.query import log_queries as queries
 from app.query.buckets import bucket_width, start_of, starts_of
 from app.query.counted import is_held, usable_grains
-from app.query.counted_queries import Source, counts_and_rest, every_record, read_whole
+from app.query.counted_queries import (
+    LOCK_PARTITIONS,
+    Source,
+    counts_and_rest,
+    every_record,
+    read_whole,
+)
 from app.query.log_cursors import Cursor, Place, write_log_cursor
 from app.query.log_queries import FACETS, Split
 from app.query.log_views import (
@@ -178,7 +184,7 @@ async def _counting(
             width = asked.span.length
     walking = walk(
         database, asked.span, fetch_slice, seconds=asked.seconds, width=width,
-        of_one_moment=bool(grains),
+        locking=LOCK_PARTITIONS if grains else None,
     )  # fmt: skip
     async with aclosing(walking):
         async for found in walking:

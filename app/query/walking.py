@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from litestar import Request
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database, TookTooLong
@@ -38,11 +39,11 @@ async def walk(
     seconds: float,
     width: timedelta = FIRST_WIDTH,
     cut: Cut = cut_newest,
-    of_one_moment: bool = False,
+    locking: Executable | None = None,
 ) -> AsyncGenerator[tuple[Span, _Found], None]:
     """Each slice with what was fetched of it, until the span or the time is over.
 
-    `of_one_moment`: all statements of a slice see the same records.
+    `locking`: so that all statements of a slice see the same records.
 
     Raises `SearchTooSlow` when the time was over before the first slice, and what
     `Database.reading` does.
@@ -55,7 +56,7 @@ async def walk(
         piece, after = cut(rest, width)
         began = time.monotonic()
         try:
-            reading = database.reading(seconds=left * _SHARE, of_one_moment=of_one_moment)
+            reading = database.reading(seconds=left * _SHARE, locking=locking)
             async with reading as session:
                 found = await fetch(session, piece)
         except TookTooLong:

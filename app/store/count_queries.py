@@ -16,8 +16,11 @@ ORIGIN: Final = "'2000-01-03 00:00:00+00'"
 
 PLAN_BY_INDEX: Final = text(PLAN)
 TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('prodsentinel.counting'))")
+# A snapshot of the future is of the server that this database was copied from.
 READ: Final = text("""
-    SELECT snapshot, taken_at, whole = '{(,)}' AS is_whole
+    SELECT snapshot, taken_at, whole = '{(,)}' AS is_whole,
+        pg_snapshot_xmax(CAST(snapshot AS pg_snapshot)) > pg_snapshot_xmax(pg_current_snapshot())
+            AS is_of_another
     FROM counted_until WHERE name = 'services' FOR UPDATE
 """)
 # A database without a record is counted from its first one on.
@@ -60,7 +63,8 @@ _BY_TIME: Final = f"""
             records = counted.records + excluded.records
     )
 """  # noqa: S608 - constants
-# One statement, so one snapshot: what it counts is what it says it counted.
+# One statement, so one snapshot: what it counts is what it says it counted. Of the time at which it
+# began: this part runs last, and who looks back from there would miss what came meanwhile.
 COUNT: Final = text(f"""
     WITH came AS MATERIALIZED ({_COUNTED.format(CAME_SINCE)}), {_BY_TIME}, by_hour AS (
         INSERT INTO service_hours AS counted
@@ -84,7 +88,7 @@ COUNT: Final = text(f"""
             last_at = greatest(counted.last_at, excluded.last_at)
     ), until AS (
         UPDATE counted_until SET snapshot = pg_current_snapshot()::text,
-            taken_at = clock_timestamp(), look_back = CAST(:look_back AS interval)
+            taken_at = statement_timestamp(), look_back = CAST(:look_back AS interval)
         WHERE name = 'services'
     )
     SELECT coalesce(sum(records), 0)::bigint FROM came
@@ -120,13 +124,14 @@ DISCARD: Final = text(
     f"DELETE FROM record_counts WHERE seconds = ANY(ARRAY{list(GRAINS)})"  # noqa: S608 - constants
     f" AND {_IN_PIECE.format('start')}"
 )
-# What came since the snapshot is left to the next count.
+# What came since the snapshot is left to the next count. Says whether all times are whole now.
 RECOUNT: Final = text(f"""
     WITH came AS MATERIALIZED (
         {_COUNTED.format(_IN_PIECE.format("occurred_at") + f" AND ({CAME_SINCE}) IS NOT TRUE")}
     ), {_BY_TIME}
     UPDATE counted_until SET whole = whole + tstzmultirange(tstzrange({_SINCE}, {_UNTIL}))
     WHERE name = 'services'
+    RETURNING whole = '{{(,)}}'
 """)  # noqa: S608 - constants
 
 CLEAN: Final = text("""
@@ -135,12 +140,14 @@ CLEAN: Final = text("""
     )
     DELETE FROM late_arrivals WHERE marked_at < now() - CAST(:kept AS interval)
 """)
-# Under the lock: a count of a kind that is there already does not write it.
-CLEAN_KINDS: Final = text("""
+# Under the lock: a count of a kind that is there already does not write it. What is counted by the
+# minute is counted by the hour, too, and of those there are fewest.
+CLEAN_KINDS: Final = text(f"""
     DELETE FROM record_kinds AS kind WHERE NOT EXISTS (
-        SELECT FROM record_counts WHERE record_counts.kind_id = kind.kind_id
+        SELECT FROM record_counts
+        WHERE seconds = {GRAINS[-1]} AND record_counts.kind_id = kind.kind_id
     )
-""")
+""")  # noqa: S608 - constants
 # What was written since the last VACUUM is not in a BRIN index, and is then read whole. Each page
 # is summarised once. Nobody is waited for: an autovacuum would be cancelled by that.
 SUMMARISE: Final = text("""

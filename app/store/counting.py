@@ -106,8 +106,8 @@ class Counting:
                 return False
             bounds = {"piece_since": piece.since, "piece_until": piece.until}
             await session.execute(queries.DISCARD, bounds)
-            await session.execute(queries.RECOUNT, {**bounds, **came})
-            if None in (piece.since, piece.until):
+            done = await session.execute(queries.RECOUNT, {**bounds, **came})
+            if done.scalar_one():
                 await session.execute(queries.CLEAN_KINDS)
             return True
 
@@ -116,7 +116,7 @@ class Counting:
         if not (await session.execute(queries.TRY_LOCK)).scalar_one():
             return Counted(elsewhere=True), {}
         begun = (await session.execute(queries.READ)).one_or_none()
-        if begun is None:
+        if begun is None or begun.is_of_another:
             await session.execute(queries.BEGIN, {"look_back": self._look_back})
             return Counted(), await self._came(session)
         await session.execute(queries.PLAN_BY_INDEX)

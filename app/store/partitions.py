@@ -112,8 +112,6 @@ async def _make_partition(driver: Any, name: str, day: date, patience: Patience)
         if await driver.fetchval(queries.PARTITION_EXISTS, name):
             return []
         await driver.execute(queries.CREATE_DETACHED.format(**bounds))
-        # Before any lock on the records, as everybody takes it who counts them.
-        await driver.execute(queries.LOCK_COUNTS)
         moved = await _move_rows(driver, name, (first, last), patience.lock_tries)
         if moved:
             await driver.execute(queries.COUNT_DAY_AGAIN.format(**bounds))
@@ -124,6 +122,9 @@ async def _make_partition(driver: Any, name: str, day: date, patience: Patience)
 async def _move_rows(driver: Any, name: str, day: tuple[datetime, datetime], tries: int) -> int:
     """Copy before the lock, which may take long; then only what came meanwhile, and delete."""
     copied = counted(await driver.execute(queries.COPY_FROM_DEFAULT.format(name=name), *day))
+    # Before any lock on the records, as everybody takes it who counts them; after what takes long,
+    # for nobody counts or forgets meanwhile.
+    await driver.execute(queries.LOCK_COUNTS)
     if not await patiently(driver, queries.LOCK_DEFAULT.format(lock_ms=LOCK_MS), tries=tries):
         raise asyncpg.LockNotAvailableError
     copied += counted(await driver.execute(queries.COPY_LATECOMERS.format(name=name), *day))

@@ -45,6 +45,8 @@ def service() -> Iterator[Service]:
             url,
             port,
             PRODSENTINEL_QUIET_SECONDS="0.2",
+            # The receivers of alerts are on this machine, too.
+            PRODSENTINEL_ALERT_PRIVATE_TARGETS="true",
             PRODSENTINEL_DATA_DIR=str(Path(directory) / "data"),
         )
         started = Service(url=api, database_url=url)

@@ -36,6 +36,11 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
             str(one["incident_id"]) for one in listed if one["known_issue_id"] == known_issue_id
         )
 
+    def record(self, q: str) -> dict[str, str]:
+        """What names the newest log record of a search."""
+        found = self.get(f"/api/logs?limit=1&q={q}").json()["records"][0]
+        return {name: str(found[name]) for name in ("correlation_id", "occurred_at", "record_id")}
+
     def chain(self, known_issue_id: str | None) -> str:
         """The correlation ID of a chain of that incident."""
         incident = self.get(f"/api/incidents/{self.incident(known_issue_id)}").json()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -39,11 +40,23 @@ PAGES: Final = (
     Listed("logs-no-time", "/logs?from=noon", "Logs", 400),
     Listed("logs-over-time", "/logs/histogram?q=level:error", "Logs over time"),
     Listed("logs-values", "/logs/facets", "Values of log records"),
+    Listed("logs-record", "/logs/record?{record}", "Log record"),
     Listed("logs-saved", "/logs/saved?q=level:error", "Saved searches"),
     Listed("incident", "/incidents/{known}", "A plain string where SQLAlchemy expects SQL"),
     Listed("incident-unknown", "/incidents/{unknown}?suggest=yes", "no tariff for zone QX-…"),
     Listed("incident-draft", "/incidents/{unknown}/draft", "New entry"),
     Listed("incident-gone", f"/incidents/{NOBODY}", "There is nothing here", 404),
+    Listed("catalogue", "/catalogue", "Catalogue"),
+    Listed("catalogue-none", "/catalogue?q=walrus", "Catalogue"),
+    Listed(
+        "catalogue-entry", "/catalogue/raw-sql-text", "A plain string where SQLAlchemy expects SQL"
+    ),
+    Listed("catalogue-debt", "/catalogue/documents/missing", "Documentation debt"),
+    Listed("catalogue-import", "/catalogue/documents/new", "Import documents"),
+    Listed("ask", "/ask", "Ask"),
+    Listed("ask-unknown", "/ask?text=webhook+signature+differs", "Ask"),
+    Listed("settings", "/settings", "Settings"),
+    Listed("settings-target", "/settings/targets", "New target"),
     Listed("not-found", "/nothing-here", "There is nothing here", 404),
     Listed("bad-cursor", "/incidents?after=made-up", "This address cannot be read", 400),
 )
@@ -60,6 +73,9 @@ def filled(address: str, service: Service) -> str:
         address = address.replace("{chain}", service.chain("raw-sql-text"))
     if "{unknown_chain}" in address:
         address = address.replace("{unknown_chain}", service.chain(None))
+    if "{record}" in address:
+        named = urlencode(service.record("has:exception"))
+        address = address.replace("{record}", named)
     return address
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import serious_findings
+from tests.browser.looking import PHONE, serious_findings, sideways
 from tests.browser.stage import Service
 
 ROWS = "#log-rows > .log"
@@ -117,6 +117,17 @@ def test_a_record_opens_in_place_with_its_own_calls_first(page: Page, screenshot
     expect(page.locator(ROWS.replace("#log-rows", ".log-rows")).first).to_be_visible()
 
 
+def test_an_opened_record_and_its_menus_fit_a_phone(page: Page, screenshots: Path) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 740})
+    page.goto("/logs?q=service:tariff has:exception")
+    page.locator(f"{ROWS} summary").first.click()
+    expect(page.locator(".log-opened")).to_be_visible()
+    page.screenshot(path=screenshots / "logs-opened-phone.png", full_page=True)
+    for menu in ("Columns", "Export"):
+        page.locator(".log-menu summary", has_text=menu).click()
+        assert sideways(page) == (0, [])
+
+
 def test_the_live_tail_receives_and_does_not_move_what_is_read(
     page: Page, service: Service
 ) -> None:
@@ -204,7 +215,7 @@ def test_columns_and_wrap_stand_in_the_address(page: Page, service: Service) -> 
     assert parse_qs(urlsplit(page.url).query)["columns"] == ["service", "attr.size"]
 
 
-def test_keys_move_open_and_lead_to_the_chain(page: Page, errors: list[str]) -> None:
+def test_keys_move_open_and_lead_to_the_chain(page: Page) -> None:
     page.goto("/logs?q=service:tariff")
     for key in ("j", "j", "j", "k"):
         page.keyboard.press(key)
@@ -217,12 +228,12 @@ def test_keys_move_open_and_lead_to_the_chain(page: Page, errors: list[str]) -> 
     assert serious_findings(page) == []
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    # The chain has a page and tests of its own: this tab stays here.
+    page.route(re.compile("/chains/"), lambda route: route.fulfill(status=204))
     with page.expect_request(re.compile("/chains/order-77")):
         page.keyboard.press("o")
-    page.wait_for_load_state()
 
     assert second == 1
-    errors[:] = [one for one in errors if "/chains/" not in one]
 
 
 def test_a_search_is_saved_found_again_and_deleted(page: Page) -> None:

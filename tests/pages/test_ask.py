@@ -4,7 +4,14 @@ import httpx
 import pytest
 
 from app.pages.ask import MOST_OF_ADDRESS
-from tests.pages.documents import entry, hostile_document, import_shown, in_force, preview
+from tests.pages.documents import (
+    entry,
+    hostile_document,
+    import_shown,
+    in_force,
+    preview,
+    shown_text,
+)
 from tests.pages.payloads import PAYLOADS, dangers, words
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +39,7 @@ async def test_a_traceback_finds_its_entry_with_the_words_it_rests_on(
 
 
 async def test_how_it_was_read_is_shown(client: httpx.AsyncClient) -> None:
-    told = words((await client.get("/ask", params={"text": TRACEBACK})).text)
+    told = shown_text((await client.get("/ask", params={"text": TRACEBACK})).text)
 
     for part in ("python", "check (health.py)", "2 frames of", "Decided by frames", "v1:"):
         assert part in told

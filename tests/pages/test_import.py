@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.pages.documents import entry, form, import_shown, in_force, preview
-from tests.pages.payloads import dangers, words
+from tests.pages.documents import entry, form, import_shown, in_force, preview, shown_text
+from tests.pages.payloads import dangers
 
 pytestmark = pytest.mark.anyio
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -26,7 +26,7 @@ async def test_a_preview_names_what_would_be_and_saves_nothing(
         client, kitchen_md=entry("kettle", fix="Buy one.") + entry("cup", title="Cups")
     )
 
-    told = words(shown.text)
+    told = shown_text(shown.text)
     assert shown.status_code == 200
     for line in ("1 new cup", "1 changed kettle", "1 retired: gone from their document pan"):
         assert line in told
@@ -41,7 +41,7 @@ async def test_a_preview_counts_the_errors_that_would_be_explained(
 
     shown = await preview(client, kitchen_md=entry("kettle"))
 
-    assert "+1 −0 of the errors stored now" in words(shown.text)  # noqa: RUF001
+    assert "+1 −0 of the errors stored now" in shown_text(shown.text)  # noqa: RUF001
 
 
 async def test_what_was_looked_at_is_imported_and_its_report_has_an_address(
@@ -53,7 +53,7 @@ async def test_what_was_looked_at_is_imported_and_its_report_has_an_address(
     again = await client.get(report.url)
 
     assert {"kettle", "barrel"} <= await names(client)
-    assert words(again.text).count("new") >= 2
+    assert shown_text(again.text).count("new") >= 2
     assert (await in_force(client, "kettle exploded"))["source"]["document"] == "kitchen.md"
     stored = (await client.get("/api/known-issues/kettle")).json()["source"]
     assert f"kitchen.md:{stored['first_line']}" in again.text
@@ -82,14 +82,14 @@ async def test_problems_are_named_by_file_and_line_and_cost_no_other(
     shown = await client.post("/catalogue/documents/preview", files=files)
     report = await import_shown(client, shown)
 
-    told = words(shown.text)
-    assert "kitchen.md:14 the rule cannot be used" in told
+    told = shown_text(shown.text)
+    assert "kitchen.md:15 the rule cannot be used" in told
     assert "plan.png:1 its name ends in none of" in told
     assert "zeros.md:1 the file is not text" in told
     assert "kitchen.md:1 a file of this name came before" in told
     assert "kettle" in await names(client)
     assert not {"broken", "twice"} & await names(client)
-    assert "kitchen.md:14: the rule cannot be used" in words(report.text)
+    assert "kitchen.md:15: the rule cannot be used" in shown_text(report.text)
 
 
 async def test_an_id_that_another_document_holds_is_a_problem_before_the_import(
@@ -97,7 +97,7 @@ async def test_an_id_that_another_document_holds_is_a_problem_before_the_import(
 ) -> None:
     shown = await preview(client, kitchen_md=entry("raw-sql-text"))
 
-    assert "the id 'raw-sql-text' is taken by python-services.md" in words(shown.text)
+    assert "the id 'raw-sql-text' is taken by python-services.md" in shown_text(shown.text)
     assert 'action="/catalogue/documents"' not in shown.text
 
 
@@ -124,14 +124,14 @@ async def test_nothing_chosen_is_said(client: httpx.AsyncClient, files: dict[str
 async def test_a_document_without_an_entry_says_what_makes_one(client: httpx.AsyncClient) -> None:
     shown = await preview(client, kitchen_md="# Only words\n\nabout cooking\n")
 
-    assert "A section becomes an entry when" in words(shown.text)
+    assert "A section becomes an entry when" in shown_text(shown.text)
 
 
 async def test_an_entry_that_comes_back_is_in_the_report(client: httpx.AsyncClient) -> None:
     for text in (entry("kettle"), "# nothing\n", entry("kettle")):
         report = await import_shown_or_send(client, text)
 
-    told = words(report.text)
+    told = shown_text(report.text)
     assert "returned kettle" in told
 
 

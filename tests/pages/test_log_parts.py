@@ -20,7 +20,7 @@ from app.pages.record_traces import trace_of
 from app.query.log_views import LogView
 from app.query.search import parse_search, to_text
 
-_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+_TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 _COLUMNS = st.lists(st.sampled_from(["level", "service", "span", "attr.a,b c", "attr.é&="]))
 
 

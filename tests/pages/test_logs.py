@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 NOW = datetime.now(UTC)
 
 
-async def send(client: httpx.AsyncClient, *records: Mapping[str, object]) -> None:
+async def send(client: httpx.AsyncClient, *records: Mapping[str, Any]) -> None:
     """The first is the oldest."""
     dated = [
         {"timestamp": (NOW - timedelta(seconds=60 - n)).isoformat(), **one}
@@ -112,6 +112,10 @@ async def test_facets_put_terms_in_and_take_them_out(client: httpx.AsyncClient) 
 async def test_a_record_that_is_gone_is_a_page_that_says_so(client: httpx.AsyncClient) -> None:
     address = "/logs/record?correlation_id=c&occurred_at=2026-11-20T12:00:00Z&record_id="
     gone = await client.get(address + "0b5e1c1e-9c43-4d3a-8f0e-5a1c5a1d2e3f")
+    inside = await client.get(
+        address + "0b5e1c1e-9c43-4d3a-8f0e-5a1c5a1d2e3f",
+        headers={"HX-Request": "true", "HX-Request-Type": "partial"},
+    )
     nonsense = await client.get(address + "seven")
     zoneless = await client.get(
         "/logs/record?correlation_id=c&occurred_at=2026-11-20T12:00:00"
@@ -120,6 +124,9 @@ async def test_a_record_that_is_gone_is_a_page_that_says_so(client: httpx.AsyncC
 
     assert (gone.status_code, nonsense.status_code, zoneless.status_code) == (404, 400, 404)
     assert "<h1>" in gone.text
+    assert inside.status_code == 404
+    assert "<html" not in inside.text
+    assert "No log record" in inside.text
 
 
 async def test_scripts_in_records_and_searches_are_only_text(client: httpx.AsyncClient) -> None:

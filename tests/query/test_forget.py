@@ -50,6 +50,22 @@ def of_the_person(**fields: Any) -> LogRecord:
     return a_record(f"mail to {PERSON} failed", **fields)
 
 
+async def test_it_waits_for_whoever_counts_however_long_that_takes(
+    database_url: str, settings: Settings, connection: asyncpg.Connection
+) -> None:
+    brief = Database(database_url, msgspec.structs.replace(settings, statement_timeout_seconds=0.5))
+    await store(brief, of_the_person())
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE counted_until IN ACCESS EXCLUSIVE MODE")
+        forgetting = asyncio.create_task(forget(brief, f'"{PERSON}"'))
+        await asyncio.sleep(2)
+
+    report = await forgetting
+    await brief.close()
+
+    assert report.counts.records == 1
+
+
 async def test_nothing_that_it_reaches_holds_the_text_afterwards(
     database: Database, connection: asyncpg.Connection
 ) -> None:

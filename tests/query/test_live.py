@@ -353,6 +353,21 @@ async def test_after_too_long_a_break_a_listener_begins_anew_and_is_told_so(
     assert (event.kind, event.data["records"]) == ("skipped", None)
 
 
+async def test_a_cursor_that_ends_long_before_it_begins_is_that_of_too_long_a_break(
+    database: Database, settings: Settings
+) -> None:
+    now, ended = datetime.now(UTC), datetime.min.replace(tzinfo=UTC)
+    since, until = (
+        Moment(oldest=1, following=1, under_way=(), taken_at=taken_at) for taken_at in (now, ended)
+    )
+    async with tailing(database, settings) as tail:
+        listener = await tail.join(ALL, Place(moment=since, following=until, remaining=1))
+
+        (event,) = await heard(listener, 1)
+
+    assert (event.kind, event.data["reason"]) == ("skipped", "the break was too long")
+
+
 async def test_one_process_has_a_bounded_number_of_searches_and_listeners(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

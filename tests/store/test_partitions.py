@@ -9,11 +9,17 @@ from app.normalise.context import Context
 from app.normalise.record import Refused
 from app.store.batch import SignedRecord
 from app.store.ingest import prepare
-from app.store.partitions import days_to_hold, make_partitions
+from app.store.partitions import PATIENT, days_to_hold, make_days, make_partitions
+from app.store.queries import LOCK_COUNTS
 from app.store.writer import write_batch
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+WAITING = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks WHERE relation = 'log_records_default'::regclass AND NOT granted
+    )
+"""
 
 
 def prepare_one() -> tuple[list[SignedRecord], list[Refused]]:
@@ -72,3 +78,24 @@ async def test_rows_of_the_default_partition_move_into_their_day(
 
     assert await connection.fetchval("SELECT count(*) FROM log_records_default") == 0
     assert await connection.fetchval("SELECT count(*) FROM log_records_20261120") == 1
+
+
+async def test_records_are_counted_and_forgotten_while_rows_are_copied_into_their_day(
+    connection: asyncpg.Connection, database_url: str
+) -> None:
+    await connection.execute(
+        "INSERT INTO counted_until (name, snapshot, taken_at)"
+        " VALUES ('services', pg_current_snapshot()::text, now())"
+    )
+    maker = await asyncpg.connect(asyncpg_dsn(database_url))
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE log_records_default IN ACCESS EXCLUSIVE MODE")
+        making = asyncio.create_task(make_days(maker, [NOW.date()], PATIENT))
+        async with asyncio.timeout(20):
+            while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - for the server
+                await asyncio.sleep(0.01)
+
+        await connection.execute(f"{LOCK_COUNTS} NOWAIT")
+
+    assert [made.name for made in await making] == ["log_records_20261120"]
+    await maker.close()

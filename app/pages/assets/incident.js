@@ -62,3 +62,18 @@ if (gap >= 0) {
   draft.focus({ preventScroll: true });
   draft.setSelectionRange(gap, gap + "[what to do]".length);
 }
+
+// What a change led to is said, and seen: the place where it was asked for is gone.
+document.addEventListener("htmx:after:swap", () => {
+  const notice = document.querySelector(".inc-notice[role=alert], main > .problem");
+  if (notice) {
+    notice.tabIndex = -1;
+    notice.focus();
+    return;
+  }
+  const state = document.querySelector(".inc-state");
+  if (state && document.activeElement === document.body) {
+    document.getElementById("content").focus({ preventScroll: true });
+    announce(state.innerText);
+  }
+});

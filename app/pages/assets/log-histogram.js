@@ -62,9 +62,9 @@ function draw(figure) {
   const plot = new uPlot({
     width: figure.clientWidth,
     height: HEIGHT,
-    padding: [4, 0, 0, 0],
+    padding: [7, 0, 0, 0],
     legend: { show: false },
-    scales: { x: { range: (u, min, max) => [min, max + data.bucket_seconds] }, y: { range: (u, min, max) => [0, max || 1] } },
+    scales: { x: { range: (u, min, max) => [min, max + data.bucket_seconds] }, y: { range: (u, min, max) => [0, max * 1.12 || 1] } },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     axes: [
       { ...axis, grid: { show: false }, size: 22, space: 90, values: (u, all) => all.map(moment(data)) },

@@ -34,6 +34,13 @@ function cell(record, column) {
   return one;
 }
 
+function errorOf(record) {
+  const { type, message } = record.exception ?? {};
+  if (!type) return "";
+  const told = message ? `${type}: ${message}` : type;
+  return record.message.includes(told) ? "" : told.slice(0, LONGEST);
+}
+
 function columns() {
   return [...document.querySelectorAll(".log-head .log-cell")].map((one) => one.textContent);
 }
@@ -58,6 +65,13 @@ export function rowOf(record) {
   const message = document.createElement("span");
   message.className = "log-message";
   message.textContent = record.message.slice(0, LONGEST);
+  const error = errorOf(record);
+  if (error) {
+    const beside = document.createElement("span");
+    beside.className = "log-error-said";
+    beside.textContent = error;
+    message.append(" ", beside);
+  }
   const summary = document.createElement("summary");
   summary.append(time, ...columns().map((column) => cell(record, column)), message);
 

@@ -1,15 +1,19 @@
 """`/chains/…`: one failure as a waterfall; parts of a long one for htmx."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
 
+import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from app.catalogue.live import LiveCatalogue
 from app.database import Database
+from app.pages import markdown
 from app.pages.chain.copying import markdown_of
 from app.pages.chain.folding import between, folded, window
 from app.pages.chain.paging import READ_AT_ONCE, page_of, with_unread
@@ -19,15 +23,20 @@ from app.pages.chain.telling import Told, tell
 from app.pages.chain.waterfall import lay_out
 from app.pages.drawing import Pages, asks_for_part
 from app.query import chain_queries
+from app.query.chain_queries import Key
 from app.query.chain_reading import RecordsGone, read_chain
 from app.query.chain_views import ChainView
-from app.query.cursors import read_cursor
+from app.query.cursors import read_cursor, write_cursor
 from app.settings import Settings
 
 OPENED: Final = 40
 """Records of a page that come ready to open; of a longer one its errors, and what is asked for."""
 OPENED_ERRORS: Final = 12
+OPENED_BYTES: Final = 50_000
+"""What is opened is drawn about three times: as text, as frames, as JSON."""
+_INSTANT: Final = timedelta(microseconds=1)
 _Name = Annotated[UUID | None, QueryParameter()]
+_Moment = Annotated[datetime | None, QueryParameter()]
 _After = Annotated[str, QueryParameter(max_length=200)]
 _Format = Annotated[str, QueryParameter(name="format", max_length=10)]
 
@@ -45,17 +54,22 @@ async def show_chain(
     first: Annotated[UUID | None, QueryParameter(name="from")] = None,
     last: Annotated[UUID | None, QueryParameter(name="to")] = None,
     record: _Name = None,
+    at: _Moment = None,
     form: _Format = "",
 ) -> Response[str]:
     """The chain; `from` and `to` are records between which it is drawn whole, `record` is opened.
 
-    `after` is the cursor of a chain too long to be read at once.
+    Of a chain too long to be read at once, `after` is a cursor and `at` the moment of `record`.
     """
     key = read_cursor(after) if after else None
+    read_from = partial(
+        read_chain, database, catalogue.matcher, settings, correlation_id, most=READ_AT_ONCE
+    )
     try:
-        chain = await read_chain(
-            database, catalogue.matcher, settings, correlation_id, most=READ_AT_ONCE, after=key
-        )
+        chain = await read_from(after=key)
+        if record and at and at.tzinfo and _is_unread(chain, record):
+            key = (at - _INSTANT, record)
+            chain = await read_from(after=key)
     except RecordsGone as gone:
         name = correlation_id.removeprefix("/")
         return await pages.draw(
@@ -64,31 +78,47 @@ async def show_chain(
     if form == "md":
         return Response(markdown_of(chain), media_type="text/markdown")
     total = await _total(database, chain)
+    values = _values(chain, key, total, Choice(first=first, last=last, record=record))
+    block = "rows" if first and asks_for_part(request) else None
+    return await pages.draw(request, "chain/chain.html", block=block, **values)
+
+
+def _is_unread(chain: ChainView, record: UUID) -> bool:
+    return chain.capped and all(one.record_id != record for one in chain.records)
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a chain the address asks for."""
+
+    first: UUID | None
+    last: UUID | None
+    record: UUID | None
+
+
+def _values(chain: ChainView, key: Key | None, total: int, choice: Choice) -> dict[str, Any]:
     read = page_of(chain, key, total=total)
     waterfall = lay_out(read.chain)
     rows = with_unread(waterfall.rows, read)
-    if first or last:
-        rows = between(rows, first, last)
-    if not last:
-        rows = folded(rows, keep=record)
-    drawn = window(rows, around=record)
-    return await pages.draw(
-        request,
-        "chain/chain.html",
-        block="rows" if first and asks_for_part(request) else None,
-        chain=chain,
-        summary=summary_of(read.chain, waterfall),
-        axes=waterfall.axes,
-        drawn=drawn,
-        told=_opened(drawn.rows, record),
-        opened=record,
-        total=total,
-        counted=chain_queries.COUNTED,
-        after=after,
-        is_part=bool(first or last),
-        last=last,
-        next=read.next,
-    )
+    if choice.first or choice.last:
+        rows = between(rows, choice.first, choice.last)
+    if not choice.last:
+        rows = folded(rows, keep=choice.record)
+    drawn = window(rows, around=choice.record)
+    return {
+        "chain": chain,
+        "summary": summary_of(read.chain, waterfall),
+        "axes": waterfall.axes,
+        "drawn": drawn,
+        "names": {row.record.record_id for row in drawn.rows if isinstance(row, RecordRow)},
+        "told": _opened(drawn.rows, choice.record),
+        "opened": choice.record,
+        "total": total,
+        "counted": chain_queries.COUNTED,
+        "after": write_cursor(*key) if key else "",
+        "is_part": bool(choice.first or choice.last),
+        "last": choice.last,
+        "as_html": markdown.render,
+    }
 
 
 async def _total(database: Database, chain: ChainView) -> int:
@@ -100,11 +130,19 @@ async def _total(database: Database, chain: ChainView) -> int:
 
 
 def _opened(rows: Sequence[Row], wanted: UUID | None) -> dict[UUID, Told]:
-    records = [row for row in rows if isinstance(row, RecordRow)]
-    errors = [row for row in records if row.mark.root or row.record.signature_id]
-    chosen = records if len(records) <= OPENED else errors[:OPENED_ERRORS]
-    asked = [row for row in records if row.record.record_id == wanted]
-    return {row.record.record_id: tell(row.record) for row in (*chosen, *asked)}
+    """Those that come opened, within `OPENED_BYTES`; others are asked for when they are opened."""
+    drawn = [row for row in rows if isinstance(row, RecordRow)]
+    chosen = sorted(drawn if len(drawn) <= OPENED else [], key=lambda row: row.is_quiet)
+    first = [row for row in drawn if row.mark.root or row.record.record_id == wanted]
+    errors = [row for row in drawn if row.record.signature_id][:OPENED_ERRORS]
+    found: dict[UUID, Told] = {}
+    left = OPENED_BYTES
+    for row in (*first[:OPENED_ERRORS], *errors, *chosen):
+        size = len(msgspec.json.encode(row.record))
+        if row.record.record_id not in found and size <= left:
+            found[row.record.record_id] = tell(row.record)
+            left -= size
+    return found
 
 
 handlers = (show_chain,)
