@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from app.database import Database
-from app.pages.drawing import Pages
+from app.pages.drawing import Pages, own_address
 from app.query.arrival_queries import first_arrival
 from app.settings import Settings
 
@@ -19,7 +19,7 @@ async def draw(
     request: Request[Any, Any, Any], pages: Pages, settings: Settings, **values: Any
 ) -> Response[str]:
     """The page, with the address at which this service was reached."""
-    address = (settings.public_url or str(request.base_url)).rstrip("/")
+    address = own_address(request, settings)
     given: dict[str, Any] = {"since": datetime.now(UTC), "arrival": None, **values}
     return await pages.draw(request, TEMPLATE, address=address, **given)
 

@@ -22,6 +22,8 @@ from app.query.incident_queries import chains_of_signature
 from app.shapes import NO_NUL
 
 MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_OF_ADDRESS: Final = 7_000
+"""Of a report, in characters: servers and proxies refuse longer ones."""
 _TOLD: Final = 20
 """Most problems, and entries that came back, that stand in the address of a report."""
 _Texts = Annotated[list[str] | None, QueryParameter(max_items=_TOLD)]
@@ -88,7 +90,9 @@ def _report_address(stored: Stored, given: Received) -> str:
         *(("problem", problem) for problem in problems[:_TOLD]),
         *(("new", name) for name in stored.changes.new[:_TOLD]),
     ]
-    return f"/catalogue/documents/imported?{urlencode(told)}"
+    while len(query := urlencode(told)) > MOST_OF_ADDRESS:
+        told.pop()
+    return f"/catalogue/documents/imported?{query}"
 
 
 @get("/catalogue/documents/imported")

@@ -22,6 +22,7 @@ from app.pages.chain.summary import summary_of
 from app.pages.chain.telling import Told, tell
 from app.pages.chain.waterfall import lay_out
 from app.pages.drawing import Pages, asks_for_part
+from app.pages.headers import PRIVATE
 from app.query import chain_queries
 from app.query.chain_queries import Key
 from app.query.chain_reading import RecordsGone, read_chain
@@ -76,7 +77,7 @@ async def show_chain(
             request, "chain/gone.html", status=404, name=name, incident_id=gone.incident_id
         )
     if form == "md":
-        return Response(markdown_of(chain), media_type="text/markdown")
+        return Response(markdown_of(chain), media_type="text/markdown", headers=PRIVATE)
     total = await _total(database, chain)
     values = _values(chain, key, total, Choice(first=first, last=last, record=record))
     block = "rows" if first and asks_for_part(request) else None
