@@ -19,6 +19,7 @@ from app.pages.log_rows import rows_of, said
 from app.pages.record_traces import trace_of
 from app.query.log_queries import one_record
 from app.query.log_views import LogView
+from app.query.record_place import place_of
 from app.query.search import Search, parse_search, to_text
 from app.query.search.edit import with_term
 from app.query.search.errors import InvalidSearch
@@ -26,7 +27,6 @@ from app.query.search.model import Everything, Not
 from app.query.searching import UnknownRecord, surroundings
 from app.query.signature_links import signature_links
 from app.query.walking import while_connected
-from app.receive.correlation import safe_token
 from app.settings import Settings
 
 AROUND: Final = 20
@@ -74,9 +74,7 @@ async def show_record(
     record_id: Annotated[UUID, QueryParameter()],
 ) -> Response[str]:
     """The record; as a page of its own also what its instance logged before and after."""
-    if safe_token(correlation_id) is None or occurred_at.tzinfo is None:
-        raise UnknownRecord
-    place = (occurred_at, record_id, correlation_id)
+    place = place_of(correlation_id, occurred_at, record_id)
     values: dict[str, Any] = {}
     if asks_for_part(request):
         async with database.reading(seconds=settings.search_seconds) as session:
