@@ -16,7 +16,7 @@ from app.pages.log_asking import ATTRIBUTE, LogsAsked, is_column
 from app.pages.log_narrowing import narrowed, term_for
 from app.pages.log_parameters import ASKED
 from app.pages.log_rows import rows_of, said
-from app.pages.record_traces import trace_of
+from app.pages.record_errors import errors_in, stack_of
 from app.query.log_queries import one_record
 from app.query.log_views import LogView
 from app.query.record_place import place_of
@@ -104,7 +104,8 @@ async def show_record(
         row=rows_of([record], log_asked.columns, links)[0],
         asked=log_asked,
         fields=list(fields_of(record, log_asked)),
-        trace=trace_of(record.message, record.exception),
+        raised=errors_in(record.message, record.exception),
+        stack=stack_of(record.exception),
         json=msgspec.json.format(msgspec.json.encode(record), indent=2).decode(),
         **values,
     )
