@@ -18,15 +18,14 @@ from app.database import Database, DatabaseUnavailable
 from app.pages import markdown
 from app.pages.drawing import Pages
 from app.pages.evidence import Line, marked_lines
+from app.pages.record_errors import Raised, errors_of
 from app.query import ask_queries
 from app.query.ask_queries import Seen
 from app.signatures import ErrorReport, Signature, read_error, sign_text
-from app.signatures.v1.frames import read_call
 
 MOST_CHARACTERS: Final = 1_048_576
 MOST_OF_ADDRESS: Final = 4_000
 """A longer error has no address: servers and proxies refuse those."""
-MOST_FRAMES: Final = 40
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +44,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     signature: Signature
     report: ErrorReport
+    raised: tuple[Raised, ...]
     matches: tuple[Found, ...]
     """The first one explains the error; the others lost to it."""
     suggestions: tuple[Found, ...]
@@ -97,18 +97,16 @@ async def _draw(
         "ask.html",
         question=question,
         answer=answer,
-        most_frames=MOST_FRAMES,
         entries=len(catalogue.matcher.issues),
         markdown=markdown.render,
         inline=markdown.render_line,
-        is_library=lambda frame: not read_call(frame).in_app,
     )
 
 
 async def _answer(database: Database, matcher: Matcher, question: Question) -> Answer:
     # As browsers send it, lines end in CR LF; no log record's do.
     text = question.text.replace("\r\n", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    signature = sign_text(text)
+    signature, report = sign_text(text), read_error(text)
     matches = matcher.match(subject_of(text, service=question.service), suggest=True)
     found = [
         Found(
@@ -121,7 +119,8 @@ async def _answer(database: Database, matcher: Matcher, question: Question) -> A
     is_known = bool(matches) and matches[0].tier is not Tier.SUGGESTED
     return Answer(
         signature=signature,
-        report=read_error(text),
+        report=report,
+        raised=errors_of(report),
         matches=tuple(found if is_known else ()),
         suggestions=tuple(() if is_known else found),
         looked_at=len(matcher.issues),

@@ -14,6 +14,7 @@ from app.pages import charts, wording
 from app.pages.assets import HOW_TO_BUILD, Assets
 from app.pages.headers import OF_PAGES
 from app.receive.contract import Health
+from app.settings import Settings
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 HEALTH_SECONDS: Final = 2.0
@@ -130,6 +131,11 @@ class Pages:
             self._health = await self._check_health()
             self._checked_at = time.monotonic()
         return self._health
+
+
+def own_address(request: Request[Any, Any, Any], settings: Settings) -> str:
+    """At which people reach this service, without a slash at its end."""
+    return (settings.public_url or str(request.base_url)).rstrip("/")
 
 
 def asks_for_part(request: Request[Any, Any, Any]) -> bool:

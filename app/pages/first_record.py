@@ -8,8 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from app.database import Database
-from app.pages.drawing import Pages
+from app.pages.drawing import Pages, own_address
 from app.query.arrival_queries import first_arrival
+from app.query.search.times import parse_moment
 from app.settings import Settings
 
 TEMPLATE = "first_record.html"
@@ -19,7 +20,7 @@ async def draw(
     request: Request[Any, Any, Any], pages: Pages, settings: Settings, **values: Any
 ) -> Response[str]:
     """The page, with the address at which this service was reached."""
-    address = (settings.public_url or str(request.base_url)).rstrip("/")
+    address = own_address(request, settings)
     given: dict[str, Any] = {"since": datetime.now(UTC), "arrival": None, **values}
     return await pages.draw(request, TEMPLATE, address=address, **given)
 
@@ -41,10 +42,10 @@ async def show_arrival(
     pages: NamedDependency[Pages],
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
-    since: Annotated[datetime, QueryParameter()],
+    since: Annotated[str, QueryParameter(max_length=100)],
 ) -> Response[str]:
     """Whether a record came after this moment; htmx asks until one did."""
-    after = since if since.tzinfo else since.replace(tzinfo=UTC)
+    after = parse_moment(since, now=datetime.now(UTC))
     async with database.reading(seconds=settings.search_seconds) as session:
         arrival = await first_arrival(session, since=after)
     block = "check" if "hx-request" in request.headers else None

@@ -22,7 +22,9 @@ SECURITY: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-OF_PAGES: Final = {**SECURITY, "Cache-Control": "no-cache", "Vary": "HX-Request"}
+PRIVATE: Final = {**SECURITY, "Cache-Control": "private, no-cache"}
+"""Of whatever tells what is stored: no proxy keeps it."""
+OF_PAGES: Final = {**PRIVATE, "Vary": "HX-Request, HX-Request-Type"}
 OF_ASSETS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
 from litestar.response import Redirect
 
 from app.catalogue.importing import Foreseen, Stored, foresee_documents, store_documents
@@ -19,9 +19,12 @@ from app.pages.wording import machine
 from app.query import catalogue_queries, queries
 from app.query.draft import draft_entry, name_of_draft
 from app.query.incident_queries import chains_of_signature
+from app.query.search.times import parse_moment
 from app.shapes import NO_NUL
 
 MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_OF_ADDRESS: Final = 7_000
+"""Of a report, in characters: servers and proxies refuse longer ones."""
 _TOLD: Final = 20
 """Most problems, and entries that came back, that stand in the address of a report."""
 _Texts = Annotated[list[str] | None, QueryParameter(max_items=_TOLD)]
@@ -88,7 +91,9 @@ def _report_address(stored: Stored, given: Received) -> str:
         *(("problem", problem) for problem in problems[:_TOLD]),
         *(("new", name) for name in stored.changes.new[:_TOLD]),
     ]
-    return f"/catalogue/documents/imported?{urlencode(told)}"
+    while len(query := urlencode(told)) > MOST_OF_ADDRESS:
+        told.pop()
+    return f"/catalogue/documents/imported?{query}"
 
 
 @get("/catalogue/documents/imported")
@@ -97,13 +102,13 @@ async def show_report(
     request: Request[Any, Any, Any],
     pages: NamedDependency[Pages],
     database: NamedDependency[Database],
-    at: FromQuery[datetime],
+    at: Annotated[str, QueryParameter(max_length=100)],
     unchanged: Annotated[int, QueryParameter(ge=0)] = 0,
     problem: _Texts = None,
     new: _Texts = None,
 ) -> Response[str]:
     """What an import changed, as the database has it; what it left out, as it was told then."""
-    moment = at if at.tzinfo else at.replace(tzinfo=UTC)
+    moment = parse_moment(at, now=datetime.now(UTC))
     async with database.session() as session:
         found = await catalogue_queries.entries_imported(session, moment)
     fresh = {one.known_issue_id for one in found if not one.retired_at}

@@ -9,11 +9,13 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
 from app.pages import incident_changes, incident_draft, incident_verdicts
-from app.pages.headers import SECURITY
+from app.pages.drawing import own_address
+from app.pages.headers import PRIVATE
 from app.pages.incident_markdown import as_markdown
 from app.pages.incident_reading import DESK, Desk, id_in
 from app.query import incident_queries
 from app.query.incident_handlers import read_incident
+from app.settings import Settings
 
 _MARKDOWN: Final = ".md"
 _Word = Annotated[str, QueryParameter(max_length=40)]
@@ -21,11 +23,16 @@ _Word = Annotated[str, QueryParameter(max_length=40)]
 
 @get("/incidents/{name:str}", dependencies=DESK)
 async def show_incident(
-    name: FromPath[str], desk: NamedDependency[Desk], suggest: _Word = "", merged: _Word = ""
+    *,
+    name: FromPath[str],
+    desk: NamedDependency[Desk],
+    settings: NamedDependency[Settings],
+    suggest: _Word = "",
+    merged: _Word = "",
 ) -> Response[Any]:
     """The page; with `.md` behind the ID the same as Markdown, for a ticket."""
     if name.endswith(_MARKDOWN):
-        return await _markdown(id_in(name.removesuffix(_MARKDOWN)), desk)
+        return await _markdown(id_in(name.removesuffix(_MARKDOWN)), desk, settings)
     incident_id = id_in(name)
     async with desk.database.session() as session:
         standing = await incident_queries.incident_standing(session, incident_id)
@@ -34,15 +41,11 @@ async def show_incident(
     return await desk.draw_incident(incident_id, suggest=bool(suggest), merged=_id_or_none(merged))
 
 
-async def _markdown(incident_id: UUID, desk: Desk) -> Response[str]:
+async def _markdown(incident_id: UUID, desk: Desk, settings: Settings) -> Response[str]:
     async with desk.database.session() as session:
         incident = await read_incident(session, incident_id)
-    base = str(desk.request.base_url).rstrip("/")
-    return Response(
-        as_markdown(incident, base=base),
-        media_type="text/markdown",
-        headers={**SECURITY, "Cache-Control": "no-cache"},
-    )
+    base = own_address(desk.request, settings)
+    return Response(as_markdown(incident, base=base), media_type="text/markdown", headers=PRIVATE)
 
 
 def _id_or_none(text: str) -> UUID | None:

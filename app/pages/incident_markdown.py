@@ -1,18 +1,17 @@
 """An incident as Markdown, to be put into a ticket or a chat. Pure."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
 from app.pages.incident_words import spoken_title, told
 from app.pages.wording import exact, utc
+from app.pages.writing import code, fenced, plain
 from app.query.incident_views import IncidentView
 from app.query.views import MatchView
 
 CHAINS: Final = 5
 EVENTS: Final = 20
-_SPECIAL: Final = re.compile(r"([\\`*_\[\]<>#|~!&])")
 
 
 def as_markdown(incident: IncidentView, *, base: str) -> str:
@@ -32,28 +31,6 @@ def as_markdown(incident: IncidentView, *, base: str) -> str:
             *_history(incident),
         ]
     )
-
-
-def plain(text: str) -> str:
-    """One line in which nothing is markup (CommonMark 0.31, 2.4)."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
-
-
-def code(text: str) -> str:
-    """One line as code: its fence is longer than any run of backticks in it (6.1)."""
-    line = " ".join(text.split())
-    fence = "`" * (_longest_run(line) + 1)
-    return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
-
-
-def fenced(text: str) -> str:
-    """A block of code that nothing in the text can end (4.5)."""
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
-def _longest_run(text: str) -> int:
-    return max(map(len, re.findall(r"`+", text)), default=0)
 
 
 def _facts(incident: IncidentView, base: str) -> Iterator[str]:

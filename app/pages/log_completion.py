@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from app.database import Database, ReadersBusy, TookTooLong
+from app.pages.headers import PRIVATE
 from app.query.completing import known_values
 from app.query.search.complete import Known, Suggestion, place_at, suggestions
 from app.query.walking import SearchTooSlow
@@ -22,7 +23,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     suggestions: tuple[Suggestion, ...]
 
 
-@get("/logs/completion")
+@get("/logs/completion", response_headers=PRIVATE)
 async def complete_search(
     database: NamedDependency[Database],
     q: Annotated[str, QueryParameter(max_length=20_000)] = "",

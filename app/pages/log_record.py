@@ -16,9 +16,10 @@ from app.pages.log_asking import ATTRIBUTE, LogsAsked, is_column
 from app.pages.log_narrowing import narrowed, term_for
 from app.pages.log_parameters import ASKED
 from app.pages.log_rows import rows_of, said
-from app.pages.record_traces import trace_of
+from app.pages.record_errors import errors_in, stack_of
 from app.query.log_queries import one_record
 from app.query.log_views import LogView
+from app.query.record_place import place_of
 from app.query.search import Search, parse_search, to_text
 from app.query.search.edit import with_term
 from app.query.search.errors import InvalidSearch
@@ -26,7 +27,6 @@ from app.query.search.model import Everything, Not
 from app.query.searching import UnknownRecord, surroundings
 from app.query.signature_links import signature_links
 from app.query.walking import while_connected
-from app.receive.correlation import safe_token
 from app.settings import Settings
 
 AROUND: Final = 20
@@ -74,9 +74,7 @@ async def show_record(
     record_id: Annotated[UUID, QueryParameter()],
 ) -> Response[str]:
     """The record; as a page of its own also what its instance logged before and after."""
-    if safe_token(correlation_id) is None or occurred_at.tzinfo is None:
-        raise UnknownRecord
-    place = (occurred_at, record_id, correlation_id)
+    place = place_of(correlation_id, occurred_at, record_id)
     values: dict[str, Any] = {}
     if asks_for_part(request):
         async with database.reading(seconds=settings.search_seconds) as session:
@@ -106,7 +104,8 @@ async def show_record(
         row=rows_of([record], log_asked.columns, links)[0],
         asked=log_asked,
         fields=list(fields_of(record, log_asked)),
-        trace=trace_of(record.message, record.exception),
+        raised=errors_in(record.message, record.exception),
+        stack=stack_of(record.exception),
         json=msgspec.json.format(msgspec.json.encode(record), indent=2).decode(),
         **values,
     )

@@ -11,6 +11,7 @@ from app.database import Database, ReadersBusy, TookTooLong
 from app.errors import AppError
 from app.pages import log_completion, log_counts, log_record, saved_searches
 from app.pages.drawing import Pages
+from app.pages.headers import PRIVATE
 from app.pages.log_asking import OFFERED_COLUMNS, PRESETS, LogsAsked
 from app.pages.log_narrowing import wider
 from app.pages.log_parameters import ASKED
@@ -104,7 +105,9 @@ async def export_shown(
     """All records of the search as a file: what the export of the API gives, behind a link."""
     wanted = log_asked
     asked = asked_of(wanted.q, wanted.since or None, wanted.until or None, settings)
-    return await exported(request, database, asked, form=form)
+    answer = await exported(request, database, asked, form=form)
+    answer.headers |= PRIVATE
+    return answer
 
 
 handlers = (

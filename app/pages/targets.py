@@ -22,11 +22,10 @@ from app.alerts.inputs import (
 )
 from app.alerts.model import WEEKDAYS
 from app.database import Database
-from app.errors import AppError
 from app.incidents.tables import EventKind
 from app.pages.drawing import Pages
 from app.pages.target_form import Fields, fields_of, read_fields, request_of
-from app.preconditions import etag
+from app.preconditions import PreconditionMissing, etag
 from app.settings import Settings
 
 
@@ -117,19 +116,14 @@ async def _save(
                 if_match=if_match,
             )
     except (InvalidTarget, msgspec.ValidationError) as error:
-        return await _draw(
-            request, pages, fields=fields, target=before, wrong=str(error), status=400
-        )
-    except AppError as error:
-        if before is None:
-            taken = f"A target named {fields['name']} exists; choose another name."
-            return await _draw(request, pages, fields=fields, wrong=taken, status=409)
-        if not isinstance(error, VersionChanged):
-            raise
-        return await _draw(
-            request, pages, fields=fields, target=before, wrong=str(error), status=412
-        )
-    return Redirect("/settings#alerts", status_code=303)
+        wrong, status = str(error), 400
+    except PreconditionMissing:
+        wrong, status = f"A target named {fields['name']} exists; choose another name.", 409
+    except VersionChanged as error:
+        wrong, status = str(error), 412
+    else:
+        return Redirect("/settings#alerts", status_code=303)
+    return await _draw(request, pages, fields=fields, target=before, wrong=wrong, status=status)
 
 
 @post("/settings/targets/{name:str}/delete")

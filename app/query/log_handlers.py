@@ -17,12 +17,12 @@ from app.query.exporting import MEDIA_TYPES, Form, record_pages, writer_of
 from app.query.log_cursors import read_log_cursor
 from app.query.log_queries import Split
 from app.query.log_views import ContextView, FacetsView, HistogramView, LogPage
+from app.query.record_place import place_of
 from app.query.search import parse_search, to_text
 from app.query.search.errors import InvalidRange
 from app.query.search.times import parse_moment
 from app.query.searching import (
     Asked,
-    UnknownRecord,
     facets,
     histogram,
     search_page,
@@ -30,7 +30,6 @@ from app.query.searching import (
 )
 from app.query.slices import Span
 from app.query.walking import while_connected
-from app.receive.correlation import safe_token
 from app.settings import Settings
 from app.shapes import MOMENT, example_body, problems, shown
 
@@ -168,9 +167,7 @@ async def log_context(
     limit: Annotated[int, QueryParameter(ge=1, le=200, examples=shown(20))] = 20,
 ) -> ContextView:
     """What the same instance of the same service logged before and after a record."""
-    if safe_token(correlation_id) is None or occurred_at.tzinfo is None:
-        raise UnknownRecord
-    place = (occurred_at, record_id, correlation_id)
+    place = place_of(correlation_id, occurred_at, record_id)
     work = surroundings(database, place, limit=limit, seconds=settings.search_seconds)
     return await while_connected(request, work)
 

@@ -57,7 +57,7 @@ def test_a_record_opens_in_place_with_its_own_frames_first(page: Page) -> None:
 def test_a_chain_and_a_record_are_copied(reader: Page) -> None:
     reader.goto(f"/chains/{RICH}")
 
-    reader.get_by_role("button", name="Copy as Markdown").click()
+    reader.get_by_role("link", name="Copy as Markdown").click()
     expect(reader.locator("#announcer")).to_have_text("Copied")
     chain = reader.evaluate("navigator.clipboard.readText()")
     reader.locator(".record.is-root summary.line").click()
@@ -68,6 +68,20 @@ def test_a_chain_and_a_record_are_copied(reader: Page) -> None:
     assert chain.startswith("## `app.accounts.LedgerClosed")
     assert "◀ root" in chain
     assert record["exception"]["type"] == "app.accounts.LedgerClosed"
+
+
+def test_the_help_tells_the_keys_of_a_chain_on_a_narrow_page_too(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"/chains/{RICH}")
+
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    expect(page.locator("#keys")).to_contain_text("next error")
+    page.keyboard.press("j")
+    expect(page.locator("summary.line:focus")).to_have_count(0)
+    page.keyboard.press("?")
+
+    expect(page.locator("#keys")).to_be_hidden()
 
 
 def test_the_keyboard_alone_goes_through_a_chain(page: Page) -> None:

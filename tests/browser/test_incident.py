@@ -128,7 +128,7 @@ def test_an_incident_is_copied_as_markdown(page: Page, service: Service) -> None
 
     page.get_by_text("Copy as Markdown").click()
 
-    expect(page.locator("#announcer")).to_have_text("Copied as Markdown")
+    expect(page.locator("#announcer")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("# A plain string where SQLAlchemy expects SQL")
 

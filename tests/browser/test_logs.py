@@ -108,8 +108,8 @@ def test_a_record_opens_in_place_with_its_own_calls_first(page: Page, screenshot
     page.keyboard.press("Enter")
 
     opened = page.locator(".log-opened")
-    expect(opened.locator(".log-raised").first).to_contain_text("ZoneMissing: no tariff for zone")
-    expect(opened.locator(".log-calls").first).to_contain_text("table.py:17")
+    expect(opened.locator(".raised").first).to_contain_text("ZoneMissing")
+    expect(opened.locator(".frames").first).to_contain_text("table.py:17")
     page.screenshot(path=screenshots / "logs-opened.png", full_page=True)
     assert serious_findings(page) == []
     opened.get_by_role("link", name="Before and after").click()

@@ -121,3 +121,37 @@ def test_without_the_built_files_pages_read_and_say_how_to_build_them(tmp_path: 
 
     assert "python3 scripts/assets.py" in html
     assert "/built/" not in html
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/first-record/arrival?since={}",
+        "/catalogue/documents/imported?at={}",
+        "/logs/record?correlation_id=a&record_id=7d3c1a52-8a0f-4c0e-9c1b-2f6f0f0d9a11&occurred_at={}",
+        "/records/7d3c1a52-8a0f-4c0e-9c1b-2f6f0f0d9a11?chain=a&at={}",
+        "/logs?from={}",
+    ],
+)
+async def test_a_moment_that_no_clock_ever_shows_fails_no_page(
+    client: httpx.AsyncClient, address: str, moment: str
+) -> None:
+    answer = await client.get(address.format(moment))
+
+    assert answer.status_code < 500
+
+
+async def test_what_is_no_page_is_as_private_as_one(client: httpx.AsyncClient) -> None:
+    record = {"service": "payment", "message": "paid", "correlation_id": "order-1"}
+    await client.post("/ingest/logs", json=record)
+
+    answers = [
+        await client.get(address)
+        for address in ("/logs", "/chains/order-1?format=md", "/logs/export", "/logs/completion")
+    ]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    for answer in answers:
+        assert answer.headers["cache-control"] == "private, no-cache"
+        assert answer.headers["x-content-type-options"] == "nosniff"

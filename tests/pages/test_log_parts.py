@@ -16,7 +16,7 @@ from app.pages.log_narrowing import term_for
 from app.pages.log_record import flat
 from app.pages.log_rows import cell_of
 from app.pages.log_trouble import point
-from app.pages.record_traces import trace_of
+from app.pages.record_errors import errors_in
 from app.query.log_views import LogView
 from app.query.search import parse_search, to_text
 
@@ -95,18 +95,17 @@ def test_nested_attributes_have_the_names_that_a_search_gives_them() -> None:
     assert dict(flat(values)) == {"http.status": 503, "http.more": {}, "plain": None}
 
 
-def test_a_trace_tells_the_cause_first_and_the_teams_own_calls() -> None:
-    trace = trace_of("failed", ReportedException(stacktrace=STACK))
+def test_the_cause_is_told_first_and_the_teams_own_calls() -> None:
+    raised = errors_in("failed", ReportedException(stacktrace=STACK))
 
-    assert trace is not None
-    assert [error.type for error in trace.raised] == ["KeyError", "app.errors.OrderLost"]
-    assert [call.function for call in trace.raised[0].own] == ["load"]
-    assert trace.raised[0].own[0].place == "/srv/app/orders.py:12"
-    assert len(trace.raised[0].calls) == 2
+    assert [error.type for error in raised] == ["KeyError", "app.errors.OrderLost"]
+    assert [call.function for call in raised[0].own] == ["load"]
+    assert (raised[0].own[0].module, raised[0].own[0].line) == ("/srv/app/orders.py", 12)
+    assert len(raised[0].library) == 1
 
 
-def test_a_plain_message_has_no_trace() -> None:
-    assert trace_of("GET /orders/17 200", None) is None
+def test_a_plain_message_has_no_error() -> None:
+    assert errors_in("GET /orders/17 200", None) == ()
 
 
 def record(**fields: Any) -> LogView:

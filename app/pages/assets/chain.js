@@ -1,5 +1,5 @@
-// A chain by keyboard (j, k, e; Enter opens what has the focus), and copied as Markdown.
-import { announce } from "./announce.js";
+// A chain by keyboard: j, k, e; Enter opens what has the focus.
+import { onKeys } from "./keys.js";
 
 const rows = () => [...document.querySelectorAll("[data-rows] summary.line, [data-rows] a.line")];
 
@@ -15,19 +15,10 @@ function go(step, wanted = () => true) {
   }
 }
 
-const keys = {
+onKeys({
   j: () => go(1),
   k: () => go(-1),
   e: () => go(1, (row) => row.closest(".is-error")),
-};
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-  const act = keys[event.key];
-  if (!act) return;
-  event.preventDefault();
-  act();
 });
 
 // The record that an address names is open when one comes there.
@@ -40,20 +31,4 @@ function open() {
 addEventListener("hashchange", open);
 open();
 
-for (const button of document.querySelectorAll("[data-copy-from]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      const answer = await fetch(button.dataset.copyFrom);
-      if (!answer.ok) throw new Error(answer.statusText);
-      await navigator.clipboard.writeText(await answer.text());
-      announce("Copied");
-      const label = button.textContent;
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = label; }, 1500);
-    } catch {
-      announce("The chain could not be copied");
-    }
-  });
-}
-for (const told of document.querySelectorAll(".keys")) told.hidden = false;
+for (const told of document.querySelectorAll(".fall-keys")) told.hidden = false;

@@ -1,28 +1,5 @@
-// Copies what stands at an address, and gives every block of code in a document a button to copy it.
+// Gives every block of code in a document a button to copy it, and says what a change led to.
 import { announce } from "./announce.js";
-
-async function copyFrom(link) {
-  const text = fetch(link.dataset.copyFrom, { headers: { Accept: "text/markdown" } })
-    .then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error(answer.statusText))));
-  // A promise inside, because some browsers only allow copying at the very moment of the click.
-  const item = new ClipboardItem({ "text/plain": text.then((said) => new Blob([said], { type: "text/plain" })) });
-  await navigator.clipboard.write([item]);
-}
-
-document.addEventListener("click", async (event) => {
-  const link = event.target.closest("[data-copy-from]");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !navigator.clipboard) return;
-  event.preventDefault();
-  try {
-    await copyFrom(link);
-    announce("Copied as Markdown");
-    const label = link.textContent;
-    link.textContent = "Copied";
-    setTimeout(() => { link.textContent = label; }, 1500);
-  } catch {
-    location.assign(link.href);
-  }
-});
 
 function addCopyButtons(root) {
   for (const block of root.querySelectorAll(".prose pre:not([data-wired])")) {

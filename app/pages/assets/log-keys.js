@@ -1,4 +1,6 @@
 // The keyboard on the page of log records: what is chosen is what has the focus.
+import { onKeys } from "./keys.js";
+
 const rows = () => [...document.querySelectorAll("#log-rows > .log > details > summary")];
 
 function chosen() {
@@ -15,12 +17,8 @@ function move(step) {
   all[next].scrollIntoView({ block: "nearest" });
 }
 
-export function isWriting(target) {
-  return target.closest?.("input, textarea, select, [contenteditable], dialog") !== null;
-}
-
 export function watchKeys(box, tail) {
-  const actions = {
+  onKeys({
     "/": () => { box.focus(); box.select(); },
     j: () => move(1),
     k: () => move(-1),
@@ -31,14 +29,9 @@ export function watchKeys(box, tail) {
     l: () => tail.toggle(),
     p: () => tail.pause(),
     w: () => document.getElementById("log-wrap")?.click(),
-  };
+  });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") return leave(event);
-    if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
-    const action = actions[event.key];
-    if (!action) return;
-    event.preventDefault();
-    action();
+    if (event.key === "Escape") leave(event);
   });
 }
 

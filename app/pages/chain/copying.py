@@ -1,9 +1,9 @@
 """A chain as Markdown, to be pasted into a ticket or a chat. Pure."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
+from app.pages import writing
 from app.pages.chain.folding import folded
 from app.pages.chain.rows import FoldRow, GapRow, InferredRow, Mark, PauseRow, RecordRow, Row
 from app.pages.chain.summary import Summary, summary_of
@@ -12,7 +12,6 @@ from app.pages.wording import exact, span, utc
 from app.query.chain_views import ChainView, RootView
 
 LONGEST: Final = 300
-_TICKS: Final = re.compile(r"`+")
 
 
 def markdown_of(chain: ChainView) -> str:
@@ -20,7 +19,7 @@ def markdown_of(chain: ChainView) -> str:
     waterfall = lay_out(chain)
     summary = summary_of(chain, waterfall)
     rows = (line for row in folded(waterfall.rows) if (line := _line(row)))
-    parts = [*_head(chain, summary), "", *_fence("\n".join(rows))]
+    parts = [*_head(chain, summary), "", writing.fenced("\n".join(rows))]
     return "\n".join(parts) + "\n"
 
 
@@ -84,15 +83,5 @@ def one_line(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """As a code span that nothing in the text can end (CommonMark 0.31, 6.1)."""
-    line = one_line(text)
-    longest = max((len(found) for found in _TICKS.findall(line)), default=0)
-    fence = "`" * (longest + 1)
-    pad = " " if longest else ""
-    return f"{fence}{pad}{line}{pad}{fence}" if line else ""
-
-
-def _fence(text: str) -> list[str]:
-    longest = max((len(found) for found in _TICKS.findall(text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return [f"{fence}text", text, fence]
+    """One line of it as code."""
+    return writing.code(one_line(text))

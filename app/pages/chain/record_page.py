@@ -12,8 +12,8 @@ from app.database import Database
 from app.pages.chain.telling import tell
 from app.pages.drawing import Pages, asks_for_part
 from app.query.log_queries import one_record
+from app.query.record_place import place_of
 from app.query.searching import UnknownRecord, surroundings
-from app.receive.correlation import safe_token
 from app.settings import Settings
 
 BESIDE: Final = 20
@@ -31,9 +31,7 @@ async def show_record(
     at: Annotated[datetime, QueryParameter()],
 ) -> Response[str]:
     """The record of this chain and moment; to htmx only what stands inside of it."""
-    if safe_token(chain) is None or at.tzinfo is None:
-        raise UnknownRecord
-    place = (at, record_id, chain)
+    place = place_of(chain, at, record_id)
     if asks_for_part(request):
         async with database.reading(seconds=settings.search_seconds) as session:
             record = await one_record(session, place)

@@ -1,7 +1,7 @@
 """`/chains/…`: one failure as a waterfall; parts of a long one for htmx."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -22,11 +22,12 @@ from app.pages.chain.summary import summary_of
 from app.pages.chain.telling import Told, tell
 from app.pages.chain.waterfall import lay_out
 from app.pages.drawing import Pages, asks_for_part
+from app.pages.headers import PRIVATE
 from app.query import chain_queries
 from app.query.chain_queries import Key
 from app.query.chain_reading import RecordsGone, read_chain
 from app.query.chain_views import ChainView
-from app.query.cursors import read_cursor, write_cursor
+from app.query.cursors import InvalidCursor, read_cursor, write_cursor
 from app.settings import Settings
 
 OPENED: Final = 40
@@ -68,7 +69,7 @@ async def show_chain(
     try:
         chain = await read_from(after=key)
         if record and at and at.tzinfo and _is_unread(chain, record):
-            key = (at - _INSTANT, record)
+            key = _before(at, record)
             chain = await read_from(after=key)
     except RecordsGone as gone:
         name = correlation_id.removeprefix("/")
@@ -76,11 +77,19 @@ async def show_chain(
             request, "chain/gone.html", status=404, name=name, incident_id=gone.incident_id
         )
     if form == "md":
-        return Response(markdown_of(chain), media_type="text/markdown")
+        return Response(markdown_of(chain), media_type="text/markdown", headers=PRIVATE)
     total = await _total(database, chain)
     values = _values(chain, key, total, Choice(first=first, last=last, record=record))
     block = "rows" if first and asks_for_part(request) else None
     return await pages.draw(request, "chain/chain.html", block=block, **values)
+
+
+def _before(at: datetime, record: UUID) -> Key:
+    """Raises `InvalidCursor`."""
+    try:
+        return at.astimezone(UTC) - _INSTANT, record
+    except OverflowError as error:
+        raise InvalidCursor from error
 
 
 def _is_unread(chain: ChainView, record: UUID) -> bool:

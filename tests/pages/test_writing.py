@@ -1,11 +1,11 @@
-"""An incident as Markdown for a ticket: nothing that a service wrote is markup in it."""
+"""Words of services as Markdown for a ticket or a chat: nothing in them is markup."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from app.pages.incident_markdown import code, fenced, plain
+from app.pages.writing import code, fenced, plain
 
 TEXT = st.text(alphabet=st.sampled_from("ab `~*_[]<>()#|!&\\\n\t-=1."), max_size=60)
 _READ = MarkdownIt("commonmark")
