@@ -58,6 +58,7 @@ def make_environment(assets: Assets) -> Environment:
         "machine": wording.machine,
         "span": wording.span,
         "quoted": wording.quoted,
+        "spoken": wording.spoken,
     }
     environment.globals |= {
         "asset": assets.url,

@@ -1,8 +1,13 @@
 """How numbers, moments and spans are written on pages. Pure."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+_MASK: Final = re.compile(
+    r"<(?:base64|duration|email|hex|id|ip|jwt|mac|num|size|str|time|url|uuid)>"
+)
+"""What a signature writes in the place of what differs from error to error."""
 _UNITS: Final = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
 _EXACT_BELOW: Final = 10_000
 _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -98,3 +103,8 @@ def quoted(text: str) -> str:
     """As a value in the search language, whatever stands in it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def spoken(title: str) -> str:
+    """A title of a signature as people say it: what differs from one to the next is left open."""
+    return _MASK.sub("…", title)
