@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.incidents.tables import EventKind, IncidentStatus
+from app.pages.wording import spoken
 from app.query.incident_views import EventView, IncidentView
 
 _PLAIN: Final[Mapping[EventKind, str]] = {
@@ -29,7 +30,6 @@ _POSSIBLE: Final[Mapping[IncidentStatus, frozenset[str]]] = {
     IncidentStatus.MUTED: frozenset({"acknowledge", "resolve", "mute", "unmute"}),
     IncidentStatus.RESOLVED: frozenset({"reopen"}),
 }
-_MASK: Final = re.compile(r"<[a-z0-9]+>")
 _WORD: Final = re.compile(r"\w")
 _ALWAYS: Final = frozenset({"merge", "split"})
 
@@ -44,7 +44,7 @@ def spoken_title(incident: IncidentView) -> str:
     """What a person would say: the words of the document, else those of the error."""
     if incident.match:
         return incident.match.title
-    said = _MASK.sub("…", " ".join(incident.signature.message.split()))
+    said = spoken(incident.signature.message)
     return said if _WORD.search(said) else incident.title
 
 

@@ -1,5 +1,6 @@
 """How numbers, moments and spans are written on pages. Pure."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -8,6 +9,7 @@ _EXACT_BELOW: Final = 10_000
 _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _BYTES: Final = ("B", "kB", "MB", "GB", "TB")
 _KILO: Final = 1_000
+_MASK: Final = re.compile(r"<[a-z0-9]+>")
 
 
 def exact(number: int) -> str:
@@ -92,6 +94,11 @@ def _long(whole: int) -> str:
     if whole < 86_400:  # noqa: PLR2004
         return f"{whole // 3_600} h {whole % 3_600 // 60} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
+
+
+def spoken(text: str) -> str:
+    """The title of a signature as a person would say it: what varies is left open."""
+    return _MASK.sub("…", " ".join(text.split()))
 
 
 def quoted(text: str) -> str:
