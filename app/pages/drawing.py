@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 
-from app.pages import charts, wording
+from app.pages import charts, markdown, wording
 from app.pages.assets import HOW_TO_BUILD, Assets
 from app.pages.headers import OF_PAGES
 from app.receive.contract import Health
@@ -59,6 +59,7 @@ def make_environment(assets: Assets) -> Environment:
         "span": wording.span,
         "quoted": wording.quoted,
         "spoken": wording.spoken,
+        "inline": markdown.render_line,
     }
     environment.globals |= {
         "asset": assets.url,

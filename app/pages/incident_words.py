@@ -44,7 +44,7 @@ def spoken_title(incident: IncidentView) -> str:
     """What a person would say: the words of the document, else those of the error."""
     if incident.match:
         return incident.match.title
-    said = spoken(" ".join(incident.signature.message.split()))
+    said = spoken(incident.signature.message)
     return said if _WORD.search(said) else incident.title
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 _SCHEMES: Final = {"http", "https", "mailto"}
 _HIGHEST_HEADING: Final = 4
 """Above stand the headings of the page itself."""
+_LONGEST_KEPT: Final = 20_000
 _CODE: Final = {"fence", "code_block"}
 
 
@@ -34,14 +35,21 @@ _PARSER: Final = _parser()
 _OF_LINES: Final = MarkdownIt("zero").enable("backticks")
 
 
-@lru_cache(maxsize=256)
 def render(text: str) -> Markup:
     """HTML of a text in CommonMark with tables (spec 0.31); HTML in it is shown as text.
 
     Links lead to http, https and mailto alone; images become their words; headings begin at h4.
     """
+    # A long text is a draft that somebody types: each of its states would be kept.
+    return _kept(text) if len(text) <= _LONGEST_KEPT else _rendered(text)
+
+
+def _rendered(text: str) -> Markup:
     tokens = list(_tamed(_PARSER.parse(text)))
     return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}))  # noqa: S704 - ours alone
+
+
+_kept = lru_cache(maxsize=256)(_rendered)
 
 
 @lru_cache(maxsize=1024)

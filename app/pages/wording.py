@@ -99,12 +99,12 @@ def _long(whole: int) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
 
 
+def spoken(text: str) -> str:
+    """The title of a signature as a person would say it: what varies is left open."""
+    return _MASK.sub("…", " ".join(text.split()))
+
+
 def quoted(text: str) -> str:
     """As a value in the search language, whatever stands in it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def spoken(title: str) -> str:
-    """A title of a signature as people say it: what differs from one to the next is left open."""
-    return _MASK.sub("…", title)

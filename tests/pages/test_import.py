@@ -142,7 +142,7 @@ async def import_shown_or_send(client: httpx.AsyncClient, text: str) -> httpx.Re
 
 
 async def test_a_report_with_made_up_words_shows_them_as_text(client: httpx.AsyncClient) -> None:
-    asked = {"at": "2026-11-21T10:00:00", "problem": "<img src=x>", "new": "<script>x</script>"}
+    asked = {"at": "2026-11-21T10:00:00Z", "problem": "<img src=x>", "new": "<script>x</script>"}
 
     report = await client.get("/catalogue/documents/imported", params=asked)
     nonsense = await client.get("/catalogue/documents/imported", params={"at": "yesterday"})

@@ -1,5 +1,6 @@
 """The laws of what numbers, moments, bars and foreign forms are told as."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.pages.charts import bars
 from app.pages.guard import is_foreign
-from app.pages.wording import ago, machine, percent, quoted, short, span, utc
+from app.pages.wording import ago, machine, percent, quoted, short, span, spoken, utc
 from app.query.search.model import Field
 from app.query.search.parse import parse_search
 
@@ -102,3 +103,11 @@ def test_a_change_is_foreign_when_a_browser_says_that_another_site_asks(
     site: str | None, origin: str | None, *, foreign: bool
 ) -> None:
     assert is_foreign(site=site, origin=origin, host=_HOST) == foreign
+
+
+@given(st.text(alphabet="ab <>num12id\n", max_size=40))
+def test_what_varies_is_left_open_in_a_spoken_title(text: str) -> None:
+    said = spoken(text)
+
+    assert not re.search(r"<[a-z0-9]+>", said)
+    assert spoken(said) == said
