@@ -160,6 +160,19 @@ async def test_two_people_at_once_see_each_other_and_the_second_may_go_on(
     assert (status, again.status_code) == ("acknowledged", 303)
 
 
+@pytest.mark.parametrize("wanted", ["acknowledge", "resolve", "mute"])
+async def test_two_people_at_once_see_each_other_without_a_name_or_a_word(
+    known: Visitor, wanted: str
+) -> None:
+    read = (await known.api())["version"]
+    await known.post("resolve")
+
+    late = await known.post(wanted, version=read)
+
+    assert late.status_code == 412
+    assert "changed this incident while you were reading it" in late.text
+
+
 async def test_a_change_that_is_not_possible_says_why_on_the_page(known: Visitor) -> None:
     await known.post("resolve")
 
