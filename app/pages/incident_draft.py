@@ -23,7 +23,7 @@ from app.pages.drawing import asks_for_part
 from app.pages.incident_reading import DESK, Desk, id_in
 from app.pages.markdown import render, render_line
 from app.query import incident_queries
-from app.query.draft import draft_entry
+from app.query.draft import WHAT_TO_DO, draft_entry
 from app.query.incident_queries import chains_of_signature
 from app.query.incident_views import IncidentStanding
 from app.query.queries import signatures_by_id
@@ -72,7 +72,7 @@ async def show_draft(
     text = draft_entry(signature, chains)
     if issue := desk.catalogue.matcher.issues.get(entry):
         text = text.replace("[why it happens]", issue.causes or "[why it happens]", 1)
-        text = text.replace("[what to do]", issue.fix or "[what to do]", 1)
+        text = text.replace(WHAT_TO_DO, issue.fix or WHAT_TO_DO, 1)
     form = DraftForm(document=f"incident-{str(incident.incident_id)[:8]}.md", text=text)
     return await _draw(desk, incident, form)
 
@@ -91,7 +91,8 @@ async def change_draft(
         raise UnknownIncident
     if data.step is not Step.SAVE:
         return await _draw(desk, incident, data)
-    problems = _compile(data).problems or await _save(desk, incident, data)
+    reading = await _read(desk, incident.root_signature_id, data)
+    problems = _unready(reading, data) or await _save(desk, incident, data)
     if problems:
         return await _draw(desk, incident, data, status=400, refused=problems)
     return Redirect(f"/incidents/{incident_id}", status_code=303)
@@ -103,6 +104,17 @@ def _compile(form: DraftForm) -> Compiled:
         return compiled
     reason = "there is no entry in it: an entry is a heading with `### Fix` below it"
     return Compiled(problems=(Problem(document=form.document, line=1, reason=reason),))
+
+
+def _unready(reading: Reading, form: DraftForm) -> tuple[Problem, ...]:
+    """Why it would be no entry for this incident."""
+    if reading.compiled.problems:
+        return reading.compiled.problems
+    line = next((n for n, one in enumerate(form.text.splitlines(), 1) if WHAT_TO_DO in one), 0)
+    reason = f"the fix still says {WHAT_TO_DO}: write what helps in its place"
+    if not line and reading.match is None:
+        line, reason = 1, "its rules do not hold for the error of this incident; preview it"
+    return (Problem(document=form.document, line=line, reason=reason),) if line else ()
 
 
 async def _save(desk: Desk, incident: IncidentStanding, form: DraftForm) -> tuple[Problem, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from app.query.incident_views import SampleChain
 from app.query.views import SignatureView
 
+WHAT_TO_DO = "[what to do]"
+"""Stands in a draft for the fix, which only people know."""
 _PLACEHOLDER = re.compile(r"<[a-z0-9]+>")
 _LEAST_WORDS = 4
 
@@ -30,7 +32,7 @@ def draft_entry(signature: SignatureView, chains: Sequence[SampleChain]) -> str:
         "[why it happens]",
         "",
         "### Fix",
-        "[what to do]",
+        WHAT_TO_DO,
         "",
         "### Rules",
         "```yaml rule",

@@ -277,12 +277,14 @@ async def test_the_runner_up_is_named_with_why_it_lost_and_can_be_chosen(
     assert (await known.api())["match"]["known_issue_id"] == "text-nobody-bound"
 
 
+EXPLAINING = OTHER.replace("Textual SQL", "has no tariff in the moon")
+
+
 async def test_a_draft_is_previewed_with_its_effect_and_saved_as_the_fix(
     unknown: Visitor,
 ) -> None:
     draft = await unknown.page("/draft")
-    text = OTHER.replace("Textual SQL", "has no tariff in the moon")
-    form = {"document": "tariff.md", "text": text}
+    form = {"document": "tariff.md", "text": EXPLAINING}
 
     looked = await unknown.client.post(f"{unknown.path}/draft", data={**form, "step": "effect"})
     before = (await unknown.api())["known"]
@@ -308,7 +310,9 @@ async def test_a_draft_takes_the_fix_of_another_entry_along(unknown: Visitor) ->
         ("", "there is no entry in it"),
         ("# Only a title", "there is no entry in it"),
         (OTHER.replace("text: Textual SQL", "text_re2: '('"), "Line "),
-        (OTHER.replace("text-nobody-bound", "raw-sql-text"), "is taken by"),
+        (EXPLAINING.replace("text-nobody-bound", "raw-sql-text"), "is taken by"),
+        (EXPLAINING.replace("Bind it.", "[what to do]"), "write what helps in its place"),
+        (OTHER, "its rules do not hold for the error of this incident"),
     ],
 )
 async def test_a_draft_that_cannot_be_stored_says_in_which_line_and_stores_nothing(
