@@ -155,7 +155,7 @@ async def test_scripts_in_records_and_searches_are_only_text(client: httpx.Async
         ],
     ]
 
-    assert len(PAYLOADS) == len(records) == 40
+    assert len(records) == len(PAYLOADS) >= 40
     assert [part for page in pages for part in foreign_parts(page.text)] == []
     assert max(page.status_code for page in pages) < 500
     told = "".join(read_html(listed.text).text)
