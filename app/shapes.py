@@ -49,8 +49,13 @@ SignatureId = Annotated[str, PathParameter(examples=shown("v1:1d5205bbecad97dcf7
 KnownIssueId = Annotated[str, PathParameter(examples=shown("uuid-not-json-serializable"))]
 
 
-MOMENT: Final = {"type": [OpenAPIType.STRING, OpenAPIType.NUMBER]}
-"""Of a parameter that is a time, for its `schema_extra`: seconds since 1970 are read, too."""
+MOMENT: Final = {
+    "type": [OpenAPIType.STRING, OpenAPIType.NUMBER],
+    # Without the format of a date: in a query a number is a text as well.
+    "one_of": None,
+    "description": "RFC 3339 with its zone, or seconds since 1970.",
+}
+"""Of a parameter that is a time, for its `schema_extra`."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
