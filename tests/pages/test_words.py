@@ -109,5 +109,5 @@ def test_a_change_is_foreign_when_a_browser_says_that_another_site_asks(
 def test_what_varies_is_left_open_in_a_spoken_title(text: str) -> None:
     said = spoken(text)
 
-    assert not re.search(r"<[a-z0-9]+>", said)
+    assert not re.search(r"<(?:id|num)>", said)
     assert spoken(said) == said
