@@ -5,17 +5,18 @@ from typing import Final
 
 from app.database import Database
 from app.query import queries, service_queries
-from app.query.list_views import ServiceView
 from app.query.search.complete import VALUES_OF, Known, Place
 from app.query.search.model import Everything
 from app.query.searching import Asked, search_page
+from app.query.service_queries import Named
 from app.query.slices import Span
 
 REACH: Final = timedelta(days=7)
-MOST_SERVICES: Final = 500
+MOST_NAMES: Final = 500
 SAMPLE: Final = 100
 """The newest records, whose attributes are offered."""
-SECONDS: Final = 1.0
+SECONDS: Final = 3.0
+"""Who writes has long written on after that."""
 
 
 async def known_values(database: Database, place: Place, *, now: datetime) -> Known:
@@ -29,23 +30,15 @@ async def known_values(database: Database, place: Place, *, now: datetime) -> Kn
         if kind == "issue":
             found = await queries.list_known_issues(session)
             return Known(values={"issue": {one.known_issue_id: one.title for one in found}})
-        services = await service_queries.list_services(
-            session, environment=None, since=now - REACH, now=now, after="", limit=MOST_SERVICES
-        )
-    return Known(values={kind: _values_of(kind, services)})
+        named = await service_queries.list_names(session, kind, since=now - REACH, limit=MOST_NAMES)
+    return Known(values={kind: {one.name: _detail(kind, one) for one in named}})
 
 
-def _values_of(kind: str, services: list[ServiceView]) -> dict[str, str]:
+def _detail(kind: str, named: Named) -> str:
+    """What is told beside a name."""
     if kind == "service":
-        return {one.service: f"{one.records:,} records" for one in services}
-    if kind == "environment":
-        return dict.fromkeys(sorted({name for one in services for name in one.environments}), "")
-    parts = [
-        (part.last_seen, part.name, one.service)
-        for one in services
-        for part in (one.releases if kind == "release" else one.instances)
-    ]
-    return {name: service for _, name, service in sorted(parts, reverse=True)}
+        return f"{named.records:,} records"
+    return "" if kind == "environment" else named.service
 
 
 async def _attributes(database: Database, now: datetime) -> tuple[str, ...]:

@@ -72,6 +72,15 @@ _SUMS = text(f"""
     ) AS gaps ON true
     ORDER BY service
 """)  # noqa: S608 - the same
+_NAMES: Final = {
+    name: text(f"""
+        SELECT {name} AS name, (array_agg(service ORDER BY last_at DESC))[1] AS service,
+            sum(records)::bigint AS records
+        FROM service_hours WHERE hour >= :since AND {name} <> ''
+        GROUP BY {name} ORDER BY max(last_at) DESC, {name} LIMIT :limit
+    """)  # noqa: S608 - names of this file
+    for name in ("service", "environment", "release", "instance")
+}
 _COUNTED = text("SELECT taken_at FROM counted_until WHERE name = 'services'")
 _GAPS = text(f"""
     SELECT service, instance, missing_since, newest_at,
@@ -129,6 +138,26 @@ async def sum_services(session: AsyncSession, *, since: datetime, limit: int) ->
     """Services heard of since this whole hour, by name."""
     rows = await session.execute(_SUMS, {"since": since, "limit": limit})
     return [view(row, ServiceSum) for row in rows.mappings()]
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that records bore."""
+
+    name: str
+    service: str
+    """The newest to bear it."""
+    records: int
+
+
+async def list_names(
+    session: AsyncSession, kind: str, *, since: datetime, limit: int
+) -> list[Named]:
+    """Services, environments, releases or instances heard of since this whole hour, newest first.
+
+    `kind` is `service`, `environment`, `release` or `instance`.
+    """
+    rows = await session.execute(_NAMES[kind], {"since": since, "limit": limit})
+    return [view(row, Named) for row in rows.mappings()]
 
 
 async def counted_until(session: AsyncSession) -> datetime | None:

@@ -90,6 +90,7 @@ def test_facets_narrow_exclude_and_widen_again(page: Page) -> None:
     facets.get_by_role("link", name="gateway", exact=True).click()
     page.wait_for_url(re.compile("gateway"))
     narrowed = query_of(page)["q"]
+    expect(facets.get_by_role("link", name="storefront", exact=True)).to_have_count(0)
     facets.get_by_role("link", name="gateway", exact=True).click()
     page.wait_for_url(lambda url: "gateway" not in url)
     widened = query_of(page)
