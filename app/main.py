@@ -53,6 +53,7 @@ from app.settings import Settings
 from app.shapes import TuplesOfAnyLength
 from app.store.committer import Committer
 from app.store.counting import Counting
+from app.store.hot_index import HotIndexing
 from app.store.ingest import Ingest
 from app.store.maintenance import Maintenance
 from app.store.outage import Outage
@@ -118,6 +119,7 @@ def create_app(settings: Settings, *, owns_process: bool = False) -> Litestar:
             "digest": digest.run(),
             "upkeep": upkeep.run(),
             "maintenance": maintenance.run(),
+            "hot index": HotIndexing(settings).run(),
             "alerts": alerts.run(),
             "counting": counting.run(),
         }

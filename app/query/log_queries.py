@@ -17,6 +17,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    text,
     tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,6 +32,7 @@ from app.query.search import Search, condition_of
 from app.query.search.conditions import value_at
 from app.query.slices import Span
 from app.store.tables import log_records, severity
+from app.store.text_index import window_of
 
 MOST_VALUES: Final = 200
 """Of a field in one slice, by how often they occur; what is rarer is counted without its value."""
@@ -48,6 +50,10 @@ _FIELDS: Final = {
     "signature": "signature_id",
 }
 """The column of each field that has one."""
+_SEARCH_INDEXES: Final = text(r"""
+    SELECT relname FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
+    WHERE relkind = 'i' AND relname LIKE 'log\_records\_%\_search\_%' AND indisvalid
+""")
 _KNOWN: Final = any_(
     func.array(
         select(matches.c.signature_id)
@@ -55,6 +61,13 @@ _KNOWN: Final = any_(
         .scalar_subquery()
     )
 )
+
+
+async def window_bounds(session: AsyncSession) -> tuple[datetime, ...]:
+    """Where the windows begin and end that have a text index of their own."""
+    names = (await session.execute(_SEARCH_INDEXES)).scalars()
+    windows = [window for window in map(window_of, names) if window]
+    return tuple(sorted({one for window in windows for one in (window.since, window.until)}))
 
 
 def newest_of(search: Search, span: Span, *, before: Place | None, limit: int) -> Select[Any]:
@@ -116,19 +129,19 @@ def counts_of(
         .cte("counted")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
-    text = func.coalesce(cast(counted.c.value, Text), "")
+    told = func.coalesce(cast(counted.c.value, Text), "")
     if split is None:
-        return select(counted.c.bucket, text, counted.c.records, literal(True))
+        return select(counted.c.bucket, told, counted.c.records, literal(True))
     frequent = (
-        select(text.label("value"))
-        .group_by(text)
-        .order_by(func.sum(counted.c.records).desc(), text)
+        select(told.label("value"))
+        .group_by(told)
+        .order_by(func.sum(counted.c.records).desc(), told)
         .limit(MOST_VALUES)
         .subquery()
     )
-    is_frequent = text.in_(select(frequent.c.value))
+    is_frequent = told.in_(select(frequent.c.value))
     named = select(
-        counted.c.bucket, case((is_frequent, text)).label("value"), counted.c.records
+        counted.c.bucket, case((is_frequent, told)).label("value"), counted.c.records
     ).subquery()
     return select(
         named.c.bucket, named.c.value, func.sum(named.c.records), named.c.value.is_not(None)

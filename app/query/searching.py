@@ -33,9 +33,9 @@ from app.query.log_views import (
     LogView,
 )
 from app.query.search import Search, to_text
-from app.query.search.model import And, Column, Field
+from app.query.search.model import And, Attribute, Column, Field, Or, Words
 from app.query.slices import FIRST_WIDTH, Span, cut_oldest
-from app.query.walking import walk
+from app.query.walking import Marks, walk
 from app.store.count_queries import GRAINS
 
 COUNTED_WIDTH: Final = timedelta(hours=6)
@@ -65,6 +65,17 @@ def first_width(search: Search, span: Span) -> timedelta:
     return span.length if is_pinned else FIRST_WIDTH
 
 
+def marks_for(search: Search) -> Marks | None:
+    """What is found by a text index is read window by window: each has one of its own."""
+    match search:
+        case And() | Or():
+            return next(filter(None, map(marks_for, search.parts)), None)
+        case Words() | Attribute():
+            return queries.window_bounds
+        case _:
+            return None
+
+
 async def search_page(
     database: Database,
     asked: Asked,
@@ -87,7 +98,9 @@ async def search_page(
         return await queries.newest(session, asked.search, span, before=place, limit=wanted)
 
     width = width or first_width(asked.search, rest)
-    walking = walk(database, rest, fetch, seconds=asked.seconds, width=width)
+    walking = walk(
+        database, rest, fetch, seconds=asked.seconds, width=width, marks=marks_for(asked.search)
+    )
     async with aclosing(walking):
         async for span, found in walking:
             records += found
@@ -184,7 +197,7 @@ async def _counting(
             width = asked.span.length
     walking = walk(
         database, asked.span, fetch_slice, seconds=asked.seconds, width=width,
-        locking=LOCK_PARTITIONS if grains else None,
+        marks=marks_for(asked.search), locking=LOCK_PARTITIONS if grains else None,
     )  # fmt: skip
     async with aclosing(walking):
         async for found in walking:

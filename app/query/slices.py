@@ -4,6 +4,7 @@ Fresh records have no index by time or by word: what is read of them is bounded 
 a slice was cheap the next is wider, so that seven quiet days are a handful of statements.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,9 +34,10 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return self.until - self.since
 
 
-def cut_newest(span: Span, width: timedelta) -> tuple[Span, Span]:
-    """A slice of its newest end, and the rest."""
-    cut = span.until - min(width, span.length)
+def cut_newest(span: Span, width: timedelta, marks: Sequence[datetime] = ()) -> tuple[Span, Span]:
+    """A slice of its newest end, which goes no further than the next mark, and the rest."""
+    passed = (mark for mark in marks if span.since < mark < span.until)
+    cut = max(span.until - min(width, span.length), *passed, span.since)
     return Span(since=cut, until=span.until), Span(since=span.since, until=cut)
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from litestar import Request
@@ -21,6 +22,7 @@ _LEAST_SECONDS: Final = 0.05
 _Found = TypeVar("_Found")
 Fetch = Callable[[AsyncSession, Span], Awaitable[_Found]]
 Cut = Callable[[Span, timedelta], tuple[Span, Span]]
+Marks = Callable[[AsyncSession], Awaitable[Sequence[datetime]]]
 
 
 class SearchTooSlow(AppError):
@@ -39,10 +41,12 @@ async def walk(
     seconds: float,
     width: timedelta = FIRST_WIDTH,
     cut: Cut = cut_newest,
+    marks: Marks | None = None,
     locking: Executable | None = None,
 ) -> AsyncGenerator[tuple[Span, _Found], None]:
     """Each slice with what was fetched of it, until the span or the time is over.
 
+    `marks`: which times no slice behind the first may go across; newest first only.
     `locking`: so that all statements of a slice see the same records.
 
     Raises `SearchTooSlow` when the time was over before the first slice, and what
@@ -58,6 +62,8 @@ async def walk(
         try:
             reading = database.reading(seconds=left * _SHARE, locking=locking)
             async with reading as session:
+                if marks is not None:
+                    cut, marks = partial(cut_newest, marks=await marks(session)), None
                 found = await fetch(session, piece)
         except TookTooLong:
             width = narrower(piece.length)

@@ -31,7 +31,7 @@ from app.store.partitions import (
     start_of,
 )
 from app.store.retention import Expired
-from app.store.text_index import build_indexes, closed, missing_indexes
+from app.store.text_index import build_index, closed, index_name, lacks_index
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ async def maintain(
     settings: Settings, *, now: datetime, dry_run: bool = False, patience: Patience = PATIENT
 ) -> Report:
     """One round. Raises `DatabaseUnavailable`, `Unmigrated`."""
-    async with _own_connection(settings) as driver:
+    async with own_connection(settings) as driver:
         round_ = _Round(driver, settings, now, patience)
         if dry_run:
             return await round_.foresee()
@@ -128,7 +128,7 @@ async def maintain(
 
 
 @asynccontextmanager
-async def _own_connection(settings: Settings) -> AsyncIterator[Any]:
+async def own_connection(settings: Settings) -> AsyncIterator[Any]:
     """Not of the pool: it has limits of its own, and the lock lasts exactly as long as it does."""
     try:
         driver = await asyncpg.connect(
@@ -212,9 +212,9 @@ class _Round:
             default_records=await self._driver.fetchval(queries.COUNT_DEFAULT, MOST_COUNTED),
             indexes_missing=tuple(
                 [
-                    index
+                    index_name(partition.name)
                     for partition in closed(partitions, now=self._now)
-                    for index in await missing_indexes(self._driver, partition.name)
+                    if await lacks_index(self._driver, partition.name)
                 ]
             ),
         )
@@ -274,9 +274,9 @@ class _Round:
 
     async def _index(self, report: Report) -> None:
         for partition in closed(await self._partitions(), now=self._now):
-            built, failed = await build_indexes(self._driver, partition.name)
-            report.indexed += built
-            report.left += failed
+            built = await build_index(self._driver, partition.name)
+            if built is not None:
+                (report.indexed if built else report.left).append(index_name(partition.name))
 
     def _is_over(self, stored: int) -> bool:
         return 0 < self._settings.retention_bytes < stored

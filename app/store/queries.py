@@ -192,6 +192,7 @@ PARTITIONS_LOCK: Final = """
 
 # Held by the connection, so that it ends with the process that took it, however that dies.
 TAKE_MAINTENANCE_LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('prodsentinel.maintenance'))"
+TAKE_HOT_INDEX_LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('prodsentinel.hot_index'))"
 PARTITION_SIZES: Final = """
     SELECT child.relname AS name, coalesce(pg_total_relation_size(child.oid), 0) AS bytes
     FROM pg_inherits
@@ -267,17 +268,26 @@ FORGET_CHAINS: Final = f"""
 """  # noqa: S608 - the same
 
 INDEXES_OF: Final = """
-    SELECT index.relname AS name, indisvalid AS valid
+    SELECT index.relname AS name, indisvalid AS valid,
+        greatest(index.reltuples, 0)::bigint AS rows
     FROM pg_index
     JOIN pg_class AS index ON index.oid = indexrelid
     WHERE indrelid = to_regclass($1)
 """
 # What a killed CREATE INDEX CONCURRENTLY leaves behind: not used, but kept up to date.
 DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS {index}"
-TEXT_INDEXES: Final = {
-    "{name}_words": "USING gin (search_words(message))",
-    "{name}_attributes": "USING gin (attributes jsonb_path_ops)",
-}
-CREATE_INDEX: Final = "CREATE INDEX CONCURRENTLY {index} ON {name} {columns}"
+# One for words and attributes: the table is read once, and COPY opens one.
+CREATE_SEARCH_INDEX: Final = """
+    CREATE INDEX CONCURRENTLY {index} ON {name} USING gin (
+        search_words(searched_text(message, exception)), attributes jsonb_path_ops
+    ) {where}
+"""
+# The end first: of a record that comes now it is false, and nothing more is asked.
+WITHIN: Final = "WHERE occurred_at < '{last}' AND occurred_at >= '{first}'"
+COUNT_WITHIN: Final = """
+    SELECT count(*) FROM (
+        SELECT FROM {name} WHERE occurred_at >= $1 AND occurred_at < $2 LIMIT $3
+    ) AS counted
+"""
 # Without statistics of the words the planner takes every word to be equally rare.
 ANALYZE: Final = "ANALYZE {name}"

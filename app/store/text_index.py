@@ -1,10 +1,17 @@
-"""Text indexes of closed partitions. The hot one has none: a GIN index halves its COPY."""
+"""Text indexes: one of a closed day, and of the day under way one of each window that is over.
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+Where records are being written there is none: a GIN index halves COPY. A window is indexed when
+what came since the last one is a quarter of what is indexed, so that a day has some twenty at the
+most, however much it holds, and building them reads it a few times over, not once for each.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 import structlog
 
 from app.database import is_unavailable
@@ -16,49 +23,141 @@ log = structlog.get_logger(__name__)
 # Late records come within minutes: resent ones, a sender's own buffer, a clock a little slow. What
 # comes later still pays for the index, record by record.
 CLOSED_AFTER: Final = timedelta(hours=1)
+SETTLED_AFTER: Final = timedelta(seconds=30)
+"""The same for a window: most of what is sent comes at once."""
+LEAST_ROWS: Final = 250_000
+"""Fewer are read in less time than anybody notices."""
+SHARE: Final = 4
+_WINDOW: Final = re.compile(r"(?P<partition>log_records_\d{8})_search_(?P<first>\d+)_(?P<last>\d+)")
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A time of a partition's day that has an index of its own; `until` is not part of it."""
+
+    partition: str
+    since: datetime
+    until: datetime
+
+    @property
+    def index(self) -> str:
+        """The name of its index, which tells the window."""
+        midnight = self.since.replace(hour=0, minute=0, second=0)
+        first, last = (int((one - midnight).total_seconds()) for one in (self.since, self.until))
+        return f"{self.partition}_search_{first}_{last}"
+
+
+def window_of(index: str) -> Window | None:
+    """What the name of an index tells; None when it is not that of a window."""
+    found = _WINDOW.fullmatch(index)
+    day = Partition(name=found["partition"]).day if found else None
+    if not (found and day):
+        return None
+    since, until = (start_of(day) + timedelta(seconds=int(found[n])) for n in ("first", "last"))
+    return Window(partition=found["partition"], since=since, until=until)
 
 
 def closed(partitions: Iterable[Partition], *, now: datetime) -> list[Partition]:
     """Partitions whose day has been over for an hour; the newest first, as people ask for them."""
-    latest = (now - CLOSED_AFTER).astimezone(UTC)
-    days = [(p.day, p) for p in partitions if p.day]
-    over = [(day, p) for day, p in days if start_of(day + timedelta(days=1)) <= latest]
+    over = [(day, p) for day, p in _dated(partitions) if _is_closed(day, now)]
     return [partition for _, partition in sorted(over, key=lambda pair: pair[0], reverse=True)]
 
 
-def index_names(partition: str) -> dict[str, str]:
-    """Name of each text index of a partition -> what it is on."""
-    return {
-        template.format(name=partition): columns
-        for template, columns in queries.TEXT_INDEXES.items()
-    }
+def open_days(partitions: Iterable[Partition], *, now: datetime) -> list[Partition]:
+    """Partitions whose day has begun and is not closed."""
+    today = now.astimezone(UTC).date()
+    return [p for day, p in _dated(partitions) if day <= today and not _is_closed(day, now)]
 
 
-async def missing_indexes(driver: Any, partition: str) -> dict[str, str]:
-    """Those that are not there, or were left unfinished by a process that died."""
+def _dated(partitions: Iterable[Partition]) -> list[tuple[date, Partition]]:
+    return [(p.day, p) for p in partitions if p.day]
+
+
+def _is_closed(day: date, now: datetime) -> bool:
+    return start_of(day + timedelta(days=1)) <= (now - CLOSED_AFTER).astimezone(UTC)
+
+
+def index_name(partition: str) -> str:
+    """Of a closed day."""
+    return f"{partition}_search"
+
+
+async def lacks_index(driver: Any, partition: str) -> bool:
+    """Whether a closed day's index is not there, or was left unfinished by a dead process."""
     rows = await driver.fetch(queries.INDEXES_OF, partition)
-    valid = {row["name"] for row in rows if row["valid"]}
-    return {name: on for name, on in index_names(partition).items() if name not in valid}
+    return index_name(partition) not in {row["name"] for row in rows if row["valid"]}
 
 
-async def build_indexes(driver: Any, partition: str) -> tuple[list[str], list[str]]:
-    """Build what is missing, one at a time, while records are written: what was, what failed.
+async def build_index(driver: Any, partition: str) -> bool | None:
+    """Build that of a closed day, if it is missing, while records are written.
 
-    `driver` is a connection of its own, without a statement_timeout that fits requests.
+    True when it was built, None when there was nothing to do, False when it failed. `driver` is a
+    connection of its own, without a statement_timeout that fits requests.
     """
-    built, failed = [], []
-    for index, columns in (await missing_indexes(driver, partition)).items():
-        try:
-            await driver.execute(queries.DROP_INDEX.format(index=index))
-            await driver.execute(
-                queries.CREATE_INDEX.format(index=index, name=partition, columns=columns)
-            )
-            built.append(index)
-        except asyncpg.PostgresError as error:
-            if is_unavailable(error):
-                raise
-            log.warning("index_not_built", index=index, reason=repr(error))
-            failed.append(index)
-    if built:
-        await driver.execute(queries.ANALYZE.format(name=partition))
-    return built, failed
+    if not await lacks_index(driver, partition):
+        return None
+    if not await _create(driver, partition, index_name(partition)):
+        return False
+    for row in await driver.fetch(queries.INDEXES_OF, partition):
+        if _is_replaced(row["name"]):
+            await driver.execute(queries.DROP_INDEX.format(index=row["name"]))
+    return True
+
+
+def _is_replaced(index: str) -> bool:
+    """By the index of the whole day: its windows', and those of before exceptions were searched."""
+    return bool(window_of(index)) or index.endswith(("_words", "_attributes"))
+
+
+async def build_window(
+    driver: Any, partition: Partition, *, now: datetime, least_rows: int = LEAST_ROWS
+) -> Window | None:
+    """Index what came since the last window, when that is over and worth it: which window."""
+    windows, rows = await _windows(driver, partition.name)
+    window = _next_window(partition, windows, now)
+    if window is None:
+        return None
+    worth = max(least_rows, rows // SHARE)
+    bounds = window.since, window.until
+    count = queries.COUNT_WITHIN.format(name=partition.name)
+    if await driver.fetchval(count, *bounds, worth) < worth:
+        return None
+    where = queries.WITHIN.format(first=bounds[0].isoformat(), last=bounds[1].isoformat())
+    return window if await _create(driver, partition.name, window.index, where) else None
+
+
+def _next_window(partition: Partition, windows: Sequence[Window], now: datetime) -> Window | None:
+    """From the end of the last one to a moment ago, within the day."""
+    assert partition.day  # noqa: S101 - of days only
+    settled = (now - SETTLED_AFTER).astimezone(UTC).replace(microsecond=0)
+    until = min(settled, start_of(partition.day + timedelta(days=1)))
+    since = max((one.until for one in windows), default=start_of(partition.day))
+    return Window(partition=partition.name, since=since, until=until) if since < until else None
+
+
+async def _windows(driver: Any, partition: str) -> tuple[list[Window], int]:
+    """Those that are there, and of how many rows they were made; unfinished ones are dropped."""
+    windows, rows = [], 0
+    for row in await driver.fetch(queries.INDEXES_OF, partition):
+        window = window_of(row["name"])
+        if window and row["valid"]:
+            windows.append(window)
+            rows += row["rows"]
+        elif window:
+            await driver.execute(queries.DROP_INDEX.format(index=row["name"]))
+    return windows, rows
+
+
+async def _create(driver: Any, partition: str, index: str, where: str = "") -> bool:
+    """One at a time, while records are written; whether it worked."""
+    try:
+        await driver.execute(queries.DROP_INDEX.format(index=index))
+        await driver.execute(
+            queries.CREATE_SEARCH_INDEX.format(index=index, name=partition, where=where)
+        )
+    except asyncpg.PostgresError as error:
+        if is_unavailable(error):
+            raise
+        log.warning("index_not_built", index=index, reason=repr(error))
+        return False
+    await driver.execute(queries.ANALYZE.format(name=partition))
+    return True

@@ -20,7 +20,7 @@ from app.database import asyncpg_dsn
 from app.store import queries
 from app.store.batch import signature_columns
 from app.store.partitions import PATIENT, make_days, partition_name
-from app.store.text_index import index_names
+from app.store.text_index import index_name
 from scripts.benches.ground import ask
 from scripts.benches.loads import ROOT
 from scripts.benches.query_copy import Piece, copied_elsewhere
@@ -158,7 +158,7 @@ async def _prepare(url: str, now: datetime) -> None:
     connection = await asyncpg.connect(asyncpg_dsn(url))
     try:
         await make_days(connection, days, PATIENT)
-        for index in (name for day in days for name in index_names(partition_name(day))):
+        for index in (index_name(partition_name(day)) for day in days):
             await connection.execute(f"DROP INDEX IF EXISTS {index}")
         known = {row["signature_id"] for row in await connection.fetch("TABLE signatures")}
         new = {kind.signature_id: [kind.signed] for kind in errors()}

@@ -7,13 +7,15 @@ from uuid import UUID
 
 import asyncpg
 
-from app.store.partitions import PATIENT, make_days, partition_name
+from app.store.partitions import PATIENT, Partition, make_days, partition_name
 from app.store.queries import MARK_LATE, PLAIN_COLUMNS
-from app.store.text_index import build_indexes
+from app.store.text_index import SETTLED_AFTER, build_index, build_window
 
 NOW: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CLOSED: Final = NOW - timedelta(days=2)
 HOT: Final = NOW - timedelta(hours=3)
+INDEXED: Final = HOT + timedelta(minutes=5)
+"""So far the hot day has a text index."""
 
 
 async def make_shelves(connection: asyncpg.Connection) -> None:
@@ -23,12 +25,11 @@ async def make_shelves(connection: asyncpg.Connection) -> None:
 
 
 async def close_shelves(connection: asyncpg.Connection) -> None:
-    """Text indexes for all days but the newest."""
+    """Text indexes for all days but the newest; of that one for a window that ends amid it."""
     for n in (1, 2, 3):
-        _, failed = await build_indexes(
-            connection, partition_name((NOW - timedelta(days=n)).date())
-        )
-        assert not failed
+        assert await build_index(connection, partition_name((NOW - timedelta(days=n)).date()))
+    newest = Partition(name=partition_name(NOW.date()))
+    assert await build_window(connection, newest, now=INDEXED + SETTLED_AFTER, least_rows=1)
     await connection.execute("ANALYZE log_records")
 
 

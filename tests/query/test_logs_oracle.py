@@ -46,6 +46,12 @@ WORDS = [
 VALUES: list[Any] = [
     "o-17", "o-18", 17, 17.5, True, False, None, "17", "true", {"status": 500}, {"status": "500"},
 ]  # fmt: skip
+RAISED: list[dict[str, Any]] = [
+    {"type": "TypeError"},
+    {"type": "store.CardDeclined", "message": "no Order"},
+    {"type": "KeyError", "stacktrace": 'File "payment.py", line 17\n  order o-18\nKeyError'},
+    {"stacktrace": [{"function": "pay", "module": "été/card.py", "line": 17, "source": "a.b()"}]},
+]
 NAMES = ["order_id", "http", "http.status", "n"]
 LEVELS = list(Severity)
 
@@ -66,7 +72,7 @@ def make_rows() -> list[dict[str, Any]]:
             "attributes": {name: dice.choice(VALUES) for name in dice.sample(NAMES, 2)},
         }
         if level.is_error and dice.random() < 0.5:
-            fields["exception"] = {"type": "TypeError"}
+            fields["exception"] = dice.choice(RAISED)
         rows.append(row(n, moment, **fields))
     return rows
 
@@ -88,6 +94,15 @@ def holds_words(message: str, wanted: Words) -> bool:
         ):
             return True
     return False
+
+
+def searched_text(record: dict[str, Any]) -> str:
+    """What is said, then what was raised: its type, its message, its stack."""
+    raised = record.get("exception", {})
+    stack = raised.get("stacktrace", "")
+    if not isinstance(stack, str):
+        stack = "\n".join(str(value) for frame in stack for value in frame.values())
+    return "\n".join([record["message"], raised.get("type", ""), raised.get("message", ""), stack])
 
 
 def values_at(attributes: dict[str, Any], name: str) -> list[Any]:
@@ -134,7 +149,7 @@ def holds(record: dict[str, Any], search: Search) -> bool:  # noqa: C901, PLR091
         case Not():
             return not holds(record, search.part)
         case Words():
-            return holds_words(record["message"], search)
+            return holds_words(searched_text(record), search)
         case Pattern():
             return bool(re2.search(search.pattern, record["message"]))
         case Field():
@@ -172,6 +187,7 @@ _presences = [Presence.EXCEPTION, Presence.SIGNATURE, Presence.RELEASE, Presence
 _beginnings = st.sampled_from(["pay", "o-1", "card dec", "ET", "/api/or"])
 _terms: st.SearchStrategy[Search] = st.one_of(
     st.builds(Words, text=_phrases),
+    st.builds(Words, text=st.sampled_from(["no order", "module", "py line", "pay été", "o-18"])),
     st.builds(Words, text=_beginnings, is_prefix=st.just(True)),
     _fields(Column.SERVICE, "payment", "gate"),
     _fields(Column.RELEASE, "1.2", "1.20", "%"),

@@ -100,7 +100,7 @@ async def test_killed_while_it_builds_an_index_the_next_run_repairs(
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        await wait_until(connection, _UNFINISHED, f"{name}_words")
+        await wait_until(connection, _UNFINISHED, f"{name}_search")
     finally:
         killed.kill()
         await killed.wait()
@@ -109,9 +109,9 @@ async def test_killed_while_it_builds_an_index_the_next_run_repairs(
     done = await asyncio.to_thread(maintain, database_url, "--json")
 
     report = json.loads(done.stdout)
-    assert left == [f"{name}_words"]
+    assert left == [f"{name}_search"]
     assert done.returncode == 0
-    assert f"{name}_words" in report["indexed"]
+    assert f"{name}_search" in report["indexed"]
     assert await invalid_indexes(connection) == []
     assert await connection.fetchval("SELECT count(*) FROM log_records") == 1_500
 

@@ -207,10 +207,7 @@ async def test_midnight_brings_a_day_and_takes_one(
     assert report.made == ["log_records_20261124"]
     assert [one.name for one in report.dropped] == ["log_records_20261118"]
     assert report.indexed == []
-    assert an_hour_later.indexed == [
-        "log_records_20261120_words",
-        "log_records_20261120_attributes",
-    ]
+    assert an_hour_later.indexed == ["log_records_20261120_search"]
 
 
 async def test_far_clocks_are_kept_as_long_as_others_counted_from_their_arrival(

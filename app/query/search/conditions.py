@@ -48,6 +48,7 @@ from app.store.tables import log_records, severity
 
 Condition = ColumnElement[bool]
 _records = log_records.c
+_SEARCHED: Final = func.searched_text(_records.message, _records.exception)
 _COMPARE: Final[dict[Comparison, Callable[[Any, Any], Condition]]] = {
     Comparison.EQUAL: lambda left, right: left == right,
     Comparison.LESS: lambda left, right: left < right,
@@ -99,18 +100,18 @@ def _not(search: Not) -> Condition:
 def _words(words: Words) -> Condition:
     """The index's own function where there is an index; before it, what costs a tenth.
 
-    On a partition without one each message would be taken apart. A word of ASCII stands in every
-    message that holds it, whatever its case; the collation "C" spares what other letters cost.
+    On a partition without one each text would be taken apart. A word of ASCII stands in every
+    text that holds it, whatever its case; the collation "C" spares what other letters cost.
     """
     wanted: ColumnElement[Any] = func.search_phrase(_text(words.text))
     if words.is_prefix:
         wanted = cast(func.nullif(cast(wanted, Text), "") + ":*", TSQUERY)
-    found = func.search_words(_records.message).op("@@", is_comparison=True)(wanted)
+    found = func.search_words(_SEARCHED).op("@@", is_comparison=True)(wanted)
     longest = max(_ASCII_WORD.findall(words.text), key=len, default="")
     if not longest:
         return found
-    message = func.lower(collate(_records.message, "C"))
-    return and_(message.like(_text(f"%{longest.lower()}%")), found)
+    searched = func.lower(collate(_SEARCHED, "C"))
+    return and_(searched.like(_text(f"%{longest.lower()}%")), found)
 
 
 @condition_of.register
