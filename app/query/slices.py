@@ -46,8 +46,11 @@ def cut_oldest(span: Span, width: timedelta) -> tuple[Span, Span]:
     return Span(since=span.since, until=cut), Span(since=cut, until=span.until)
 
 
-def next_width(width: timedelta, seconds: float) -> timedelta:
-    """How wide the next slice is, when one of this width took so long."""
+def next_width(width: timedelta, length: timedelta, seconds: float) -> timedelta:
+    """How wide the next slice is, when one was to be so wide, was so long, and took so long.
+
+    One that a mark made short, and that cost little, tells nothing against the width.
+    """
     factor = 0.5
     if seconds < _DEAR_SECONDS:
         factor = 1.0
@@ -55,7 +58,8 @@ def next_width(width: timedelta, seconds: float) -> timedelta:
         factor = 3.0
     if seconds < _CHEAP_SECONDS:
         factor = 8.0
-    return _scaled(width, factor)
+    grown = _scaled(length, factor)
+    return max(grown, width) if factor > 1 else grown
 
 
 def narrower(width: timedelta) -> timedelta:

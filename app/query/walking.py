@@ -68,7 +68,7 @@ async def walk(
         except TookTooLong:
             width = narrower(piece.length)
             continue
-        width = next_width(piece.length, time.monotonic() - began)
+        width = next_width(width, piece.length, time.monotonic() - began)
         rest, fetched = after, True
         yield piece, found
     if not (fetched or span.is_empty):

@@ -44,18 +44,40 @@ def test_slices_touch_each_other_and_never_leave_the_span(
         assert ends or after.is_empty
         assert span.since <= piece.since < piece.until <= span.until
         seen += piece.length
-        rest, width = after, next_width(piece.length, cost)
+        rest, width = after, next_width(width, piece.length, cost)
         if rest.is_empty:
             break
 
     assert seen + rest.length == span.length
 
 
+@given(span=spans, marks=st.lists(moments, max_size=5), width=st.timedeltas(LEAST_WIDTH))
+def test_no_slice_goes_across_a_mark(span: Span, marks: list[datetime], width: timedelta) -> None:
+    pieces, rest = [], span
+    for _ in range(20):
+        if rest.is_empty:
+            break
+        piece, rest = cut_newest(rest, width, marks)
+        pieces.append(piece)
+
+    assert not [mark for mark in marks for one in pieces if one.since < mark < one.until]
+    assert all(later.since == earlier.until for later, earlier in pairwise(pieces))
+    assert pieces[0].until == span.until
+
+
+def test_a_slice_made_short_by_a_mark_leaves_the_next_as_wide() -> None:
+    hour, second = timedelta(hours=1), timedelta(seconds=1)
+
+    assert next_width(hour, second, 0.001) == hour
+    assert next_width(hour, hour, 0.001) == 8 * hour
+    assert next_width(hour, second, 2.0) == second
+
+
 @given(days=st.floats(0, 3_000_000), seconds=costs)
 def test_a_width_stays_within_its_bounds(days: float, seconds: float) -> None:
     width = timedelta(days=days)
 
-    for next_one in (next_width(width, seconds), narrower(width)):
+    for next_one in (next_width(width, width, seconds), narrower(width)):
         assert LEAST_WIDTH <= next_one <= timedelta(days=4_000_000)
 
 
@@ -65,7 +87,7 @@ def test_a_span_of_years_is_a_handful_of_cheap_slices() -> None:
 
     while not rest.is_empty:
         piece, rest = cut_newest(rest, width)
-        width, slices = next_width(piece.length, 0.001), slices + 1
+        width, slices = next_width(width, piece.length, 0.001), slices + 1
 
     assert slices == 9
 
