@@ -60,6 +60,11 @@ NAMES = sorted(
     help="Where `query` and `pages` keep their filled server, to be used again; else nowhere.",
 )
 @click.option(
+    "--together",
+    is_flag=True,
+    help="`query` asks the process that receives the records, not one of its own.",
+)
+@click.option(
     "--records",
     type=click.IntRange(min=1_000),
     help="How many records `query` and `pages` fill in; 10 million, with --quick fewer.",
@@ -73,13 +78,20 @@ def main(
     documents: Path | None,
     only: tuple[str, ...],
     data: Path | None,
+    together: bool,
     records: int | None,
 ) -> None:
     """Measure, and print a table of rows: name, value, unit, goal, holds."""
     # As Ctrl-C does: what was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = Options(
-        quick=quick, loghub=loghub, documents=documents, only=only, data=data, records=records
+        quick=quick,
+        loghub=loghub,
+        documents=documents,
+        only=only,
+        data=data,
+        together=together,
+        records=records,
     )
     found = list(_measure(names, options))
     if as_json:

@@ -18,6 +18,8 @@ class Options(msgspec.Struct, frozen=True):
     """Parts of the benches `ingest`, `incidents`, `pages` and `query`; none named means all."""
     data: Path | None = None
     """Where `pages` and `query` keep their server, filled; None: in a temporary directory."""
+    together: bool = False
+    """The bench `query` asks the process that receives the records, and no other."""
     records: int | None = None
     """How many records the benches `pages` and `query` fill in."""
 

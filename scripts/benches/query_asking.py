@@ -129,7 +129,7 @@ class Asking:
     def live_rows(self) -> Iterator[Row]:
         """Fifty listeners at half load."""
         stop = threading.Event()
-        marking = threading.Thread(target=mark, args=(self._port, stop))
+        marking = threading.Thread(target=mark, args=(self._sending.port, stop))
         with Listening(self._port, ONE_SEARCH) as listening:
             marking.start()
             self._sending.at(self.half, self._effort.live_seconds)

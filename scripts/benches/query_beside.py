@@ -24,7 +24,7 @@ class Sending:
     """Batches of the shop's records, each time under other identities and with the time of now."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         shop = Shop(random.randrange(2**32))
         self._bodies = [_body(shop) for _ in range(BODIES)]
 
@@ -32,14 +32,14 @@ class Sending:
         """Records a second, when so many batches are sent as fast as they are taken."""
         many = -(-count // BODIES)
         requests = (self._requests() * many)[:count]
-        load = send(Plan(ports=(self._port,), requests=requests, connections=CONNECTIONS))
+        load = send(Plan(ports=(self.port,), requests=requests, connections=CONNECTIONS))
         return load.rate * BATCH
 
     def at(self, rate: float, seconds: float) -> Load:
         """So many records a second, on schedule."""
         return send(
             Plan(
-                ports=(self._port,),
+                ports=(self.port,),
                 requests=self._requests(),
                 connections=CONNECTIONS,
                 rate=rate / BATCH,

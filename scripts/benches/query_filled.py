@@ -17,10 +17,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.database import asyncpg_dsn
+from app.settings import Settings
 from app.store import queries
 from app.store.batch import signature_columns
+from app.store.hot_index import index_windows
 from app.store.partitions import PATIENT, make_days, partition_name
-from app.store.text_index import index_name
+from app.store.text_index import index_name, window_of
 from scripts.benches.ground import ask
 from scripts.benches.loads import ROOT
 from scripts.benches.query_copy import Piece, copied_elsewhere
@@ -55,6 +57,7 @@ BYTES: Final = (
 TODAY: Final = """
     SELECT count(*) FROM log_records WHERE occurred_at >= date_trunc('day', now(), 'UTC')
 """
+WINDOWS: Final = r"SELECT count(*) FROM pg_class WHERE relname LIKE 'log\_records\_%\_search\_%'"
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +66,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     stored: int
     filled: int
     today: int
-    """In the partition that has no text index."""
+    windows: int
+    """Of today that have a text index of their own."""
     counted: int
     """Of those filled, by the service itself."""
     bytes: int
@@ -136,8 +140,9 @@ def _nobody_maintains(url: str) -> Iterator[None]:
     with asyncio.Runner() as runner:
         connection: Any = runner.run(asyncpg.connect(asyncpg_dsn(url)))
         try:
-            while not runner.run(connection.fetchval(queries.TAKE_MAINTENANCE_LOCK)):
-                time.sleep(1)
+            for lock in (queries.TAKE_MAINTENANCE_LOCK, queries.TAKE_HOT_INDEX_LOCK):
+                while not runner.run(connection.fetchval(lock)):
+                    time.sleep(1)
             yield
         finally:
             runner.run(connection.close())
@@ -158,8 +163,10 @@ async def _prepare(url: str, now: datetime) -> None:
     connection = await asyncpg.connect(asyncpg_dsn(url))
     try:
         await make_days(connection, days, PATIENT)
-        for index in (index_name(partition_name(day)) for day in days):
-            await connection.execute(f"DROP INDEX IF EXISTS {index}")
+        for partition in map(partition_name, days):
+            for row in await connection.fetch(queries.INDEXES_OF, partition):
+                if row["name"] == index_name(partition) or window_of(row["name"]):
+                    await connection.execute(f"DROP INDEX {row['name']}")
         known = {row["signature_id"] for row in await connection.fetch("TABLE signatures")}
         new = {kind.signature_id: [kind.signed] for kind in errors()}
         new = {name: group for name, group in new.items() if name not in known}
@@ -214,6 +221,8 @@ def _maintain(url: str) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"upkeep left work: {(done.stdout + done.stderr).decode()}")
+    # The service does it every few seconds.
+    asyncio.run(index_windows(Settings(database_url=url), now=datetime.now(UTC)))
 
 
 def contents(url: str) -> Contents:
@@ -222,6 +231,7 @@ def contents(url: str) -> Contents:
         stored=ask(url, STORED),
         filled=ask(url, FILLED),
         today=ask(url, TODAY),
+        windows=ask(url, WINDOWS),
         counted=ask(url, COUNTED),
         bytes=ask(url, BYTES),
     )
