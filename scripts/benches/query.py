@@ -1,8 +1,9 @@
 """How soon questions are answered out of ten million records of seven days, while records come.
 
 Server, database, sender and whoever asks share the machine. One process receives; another one, as
-the README advises for such a load, is asked, unless `--together` is given. First a tenth of the records is filled
-in and asked, then all of them: an answer that then takes ten times as long reads everything.
+the README advises for such a load, is asked, unless `--together` is given. First a tenth of the
+records is filled in and asked, then all of them: an answer that then takes ten times as long reads
+everything.
 """
 
 from collections.abc import Iterator
