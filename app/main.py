@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from litestar import Litestar, Router
 from litestar.di import Provide
-from litestar.exceptions import ValidationException
+from litestar.exceptions import ClientException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig
@@ -33,7 +33,7 @@ from app.pages.assets import Assets
 from app.pages.drawing import Pages
 from app.pages.failing import problem_pages, unrouted
 from app.pages.router import make_router
-from app.parameters import known_parameters_only, tell_invalid
+from app.parameters import known_parameters_only, tell_invalid, tell_unreadable
 from app.problems import problem_answer, problem_details, problem_of_any
 from app.query.chain_handlers import router as chain_router
 from app.query.forget import Forgetter
@@ -207,7 +207,7 @@ def _api_router() -> Router:
             logs_router,
         ],
         guards=[known_parameters_only],
-        exception_handlers={ValidationException: tell_invalid},
+        exception_handlers={ValidationException: tell_invalid, ClientException: tell_unreadable},
     )
 
 

@@ -8,20 +8,25 @@ import re
 from functools import cache
 from typing import Any, Final
 
+import msgspec
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
-from litestar.exceptions import ValidationException
+from litestar.exceptions import ClientException, SerializationException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.plugins.problem_details import ProblemDetailsException
 from msgspec import inspect
 
+from app.problems import problem_answer
 from app.shapes import NO_NUL, SAYS_SOMETHING
 
 _LONGEST_NAME: Final = 100
 _MOST_TOLD: Final = 10
+_LONGEST_EXAMPLE: Final = 400
 _STEP: Final = re.compile(r"[^.\[\]]+")
 _UNKNOWN_FIELD: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_NO_BODY: Final = "'data'"
+"""What Litestar says of it: the name of its own parameter."""
 _PLAIN: Final = (
     (f"Expected `str` matching regex {NO_NUL!r}", "the character NUL cannot be kept; leave it out"),
     (f"Expected `str` matching regex {SAYS_SOMETHING!r}", "write more than blanks, and no NUL"),
@@ -75,6 +80,30 @@ def tell_invalid(
     ).to_response(request)
 
 
+def tell_unreadable(
+    request: Request[Any, Any, Any], error: ClientException
+) -> Response[dict[str, Any]]:
+    """Of a body that is no JSON: which is expected."""
+    if not isinstance(error.__cause__, SerializationException):
+        return problem_answer(request, error)
+    kind = request.content_type[0]
+    what = f"it is sent as {kind[:_LONGEST_NAME]}" if "form" in kind else error.detail
+    message = f"the body is no JSON: {what}; {_expected(request.route_handler)}"
+    return ProblemDetailsException(
+        status_code=error.status_code,
+        title="Bad Request",
+        detail=message,
+        extra={"errors": [{"source": "body", "message": message}]},
+    ).to_response(request)
+
+
+def _expected(handler: BaseRouteHandler) -> str:
+    example = getattr(getattr(handler, "operation_class", None), "body", None)
+    text = msgspec.json.encode(example).decode() if example else ""
+    such = f"such as {text}" if 0 < len(text) <= _LONGEST_EXAMPLE else "as GET /schema shows it"
+    return f"send `Content-Type: application/json` and a body {such}"
+
+
 def _line(error: dict[str, Any]) -> str:
     return f"`{error['key']}`: {error['message']}" if "key" in error else str(error["message"])
 
@@ -93,6 +122,8 @@ def _told(handler: BaseRouteHandler, error: dict[str, Any]) -> dict[str, Any]:
     if unknown := _UNKNOWN_FIELD.fullmatch(error["message"]):
         told["key"] = f"{told['key']}.{unknown[1]}".lstrip(".")
         told["message"] = _instead("field", unknown[1], _fields(at))
+    elif (told["source"], error["message"]) == ("body", _NO_BODY):
+        told["message"] = f"the body is missing; {_expected(handler)}"
     else:
         told["message"] = _in_plain_words(error["message"], at)
     return told if told["key"] else {"source": told["source"], "message": told["message"]}

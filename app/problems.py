@@ -5,7 +5,11 @@ from typing import Any, Final
 
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+)
 from litestar.plugins.problem_details import (
     ProblemDetailsConfig,
     ProblemDetailsException,
@@ -20,11 +24,13 @@ from app.errors import AppError, NotFound
 from app.incidents.changes import ChangedMeanwhile, InvalidMove
 from app.incidents.lifecycle import ImpossibleChange, InvalidSilence
 from app.preconditions import InvalidPrecondition, PreconditionMissing, etag
+from app.query.columns import UnknownColumn
 from app.query.cursors import InvalidCursor
 from app.query.forget import ForgetsAll, Unconfirmed
 from app.query.hours import InvalidSpan
 from app.query.list_handlers import OnlyFailingChains
 from app.query.live import TooManyListeners
+from app.query.moments import UnreadableMoment
 from app.query.saved_searches import InvalidSavedSearch
 from app.query.search.errors import InvalidMoment, InvalidRange, InvalidSearch
 from app.query.walking import ReaderLeft, SearchTooSlow
@@ -47,6 +53,7 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     Unconfirmed: HTTPStatus.BAD_REQUEST,
     TooManyListeners: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidSearch: HTTPStatus.BAD_REQUEST,
+    UnknownColumn: HTTPStatus.BAD_REQUEST,
     InvalidMoment: HTTPStatus.BAD_REQUEST,
     InvalidRange: HTTPStatus.BAD_REQUEST,
     ReaderLeft: HTTPStatus.BAD_REQUEST,
@@ -75,6 +82,7 @@ _STATUS: Final[dict[type[AppError], HTTPStatus]] = {
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+_LONGEST_ADDRESS: Final = 200
 _LATER: Final = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 _HEADERS: Final = {
     HTTPStatus.TOO_MANY_REQUESTS: _LATER,
@@ -109,6 +117,8 @@ def problem_of(error: AppError) -> ProblemDetailsException:
         extra = {"accepted": error.accepted}
     if isinstance(error, InvalidSearch):
         extra = {"errors": [{"key": "q", "column": error.column, "message": error.reason}]}
+    if isinstance(error, UnreadableMoment | UnknownColumn):
+        extra = {"errors": [{"key": error.name, "message": error.reason}]}
     if isinstance(error, ChangedMeanwhile):
         extra, headers = {"newest": error.newest}, {"ETag": etag(error.version)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -146,7 +156,22 @@ def problem_of_any(error: Exception) -> ProblemDetailsException:
 
 def problem_answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Problem details, for the handlers of addresses that nothing answers."""
-    return problem_of_any(error).to_response(request)
+    problem = problem_of_any(error)
+    if isinstance(error, NotFoundException | MethodNotAllowedException):
+        problem.detail = _unanswered(request, problem.status_code)
+    return problem.to_response(request)
+
+
+def _unanswered(request: Request[Any, Any, Any], status: int) -> str:
+    """What nothing answers, as it was sent, and what to change."""
+    address = request.scope["raw_path"].decode("latin-1")
+    told = f"`{address[:_LONGEST_ADDRESS]}`"
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"`{request.method}` is not answered at {told}; GET /schema lists what is"
+    if "%2f" in address.lower():
+        why = "`%2F` counts as the slash between two parts, and no name of this kind holds one"
+        return f"Nothing is found at {told}: {why}; write the name without it"
+    return f"Nothing is found at {told}; GET /schema lists the addresses and what stands in them"
 
 
 problem_details = ProblemDetailsPlugin(

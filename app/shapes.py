@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 from uuid import UUID
 
 import msgspec
@@ -33,6 +33,8 @@ def example_body(value: dict[str, Any], *, also_answers: str = "") -> type[Opera
 
     @dataclass
     class Shown(Operation):
+        body: ClassVar[dict[str, Any]] = value
+
         def __post_init__(self) -> None:
             if isinstance(self.request_body, RequestBody):
                 for content in self.request_body.content.values():

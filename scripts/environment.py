@@ -61,7 +61,8 @@ def _fill(python: Path, lock: str) -> None:
     installer = (
         [uv, "pip", "install", "--quiet", "--python", str(python)]
         if uv
-        else [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        # Quiet once leaves pip its warnings, such as the one about root.
+        else [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     )
     environment = {**os.environ, "VIRTUAL_ENV": str(VENV)}
     for arguments in (

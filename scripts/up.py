@@ -3,6 +3,7 @@
 Needs Python 3.11 and nothing else: it makes `.venv` and installs the pinned packages first.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -10,6 +11,37 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import assets, environment
 
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text} is no port; it is 1 to 65535")
+    return int(text)
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Run PostgreSQL, the API, three fake services and their traffic until Ctrl-C.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--verify", action="store_true", help="prove that it works, on free ports, and end")
+    add(
+        "--no-traffic",
+        action="store_true",
+        help="send no requests through the fake services, and let no known issue happen",
+    )
+    add("--port", type=_port, help="port of the API (default 8000)")
+    add("--data", type=Path, metavar="DIR", help="data directory (default var)")
+    add(
+        "--database-url",
+        metavar="URL",
+        help="a PostgreSQL of yours (default: DATABASE_URL, or embedded)",
+    )
+    return parser.parse_args()
+
+
+# Before anything is installed: --help, and what is misspelt, are answered at once.
+asked = _asked()
 environment.enter(environment.RUN)
 
 import asyncio
@@ -22,7 +54,6 @@ import time
 from collections.abc import Iterator
 
 import asyncpg
-import click
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -46,27 +77,17 @@ PLAIN_SECONDS = 30.0
 console = Console()
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--verify", is_flag=True, help="Prove that it works, on free ports, and end.")
-@click.option(
-    "--no-traffic",
-    is_flag=True,
-    help="Send no requests through the fake services, and let no known issue happen.",
-)
-@click.option("--port", type=click.IntRange(1, 65535), help="Port of the API (default 8000).")
-@click.option("--data", type=click.Path(path_type=Path), help="Data directory (default var).")
-@click.option("--database-url", help="A PostgreSQL of yours (default: DATABASE_URL, or embedded).")
-def main(
-    *, verify: bool, no_traffic: bool, port: int | None, data: Path | None, database_url: str | None
-) -> None:
-    """Run PostgreSQL, the API, three fake services and their traffic until Ctrl-C."""
+def main() -> None:
+    """Everything until Ctrl-C, or the proof that it works; ends with an exit code."""
     # A plain kill ends it as tidily as Ctrl-C does; and a shell that starts it in the background
     # has it ignore Ctrl-C.
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, signal.default_int_handler)
     try:
-        settings = _settings(port, data, database_url)
-        sys.exit(run_verify(settings, data) if verify else run(settings, traffic=not no_traffic))
+        settings = _settings(asked.port, asked.data, asked.database_url)
+        if asked.verify:
+            sys.exit(run_verify(settings, asked.data))
+        sys.exit(run(settings, traffic=not asked.no_traffic))
     except (AppError, StackError) as error:
         _say(f"up: {error}", style="red")
         sys.exit(1)

@@ -9,8 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
+from app.query.cursors import InvalidCursor
 from app.query.live import LiveTail
-from app.query.live_events import read_place
+from app.query.live_events import Place, read_place
 from app.query.live_listener import Listener
 from app.query.search import Search, parse_search
 from app.shapes import NO_NUL, problems, shown
@@ -43,8 +44,7 @@ async def tail_logs(
     many. Every ten seconds without a record there is a heartbeat: a comment, and a new `id`.
     """
     search = parse_search(q)
-    cursor = last_event_id or after
-    listener = await live_tail.join(search, read_place(cursor) if cursor else None)
+    listener = await live_tail.join(search, _place_of(after, last_event_id))
     events = _events(live_tail, search, listener)
     # A client that leaves before the first event leaves a generator that never ran.
     weakref.finalize(events, live_tail.leave, search, listener)
@@ -53,6 +53,19 @@ async def tail_logs(
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
+
+
+def _place_of(after: str | None, last_event_id: str | None) -> Place | None:
+    """Raises `InvalidCursor`, which names what the cursor came in."""
+    if not last_event_id:
+        return read_place(after) if after else None
+    try:
+        return read_place(last_event_id)
+    except InvalidCursor as error:
+        raise InvalidCursor(
+            "The cursor in the header `Last-Event-ID` is none that this service gave out; leave "
+            "the header out to start anew."
+        ) from error
 
 
 async def _events(live_tail: LiveTail, search: Search, listener: Listener) -> AsyncIterator[bytes]:

@@ -17,10 +17,10 @@ from app.query.exporting import MEDIA_TYPES, Form, record_pages, writer_of
 from app.query.log_cursors import read_log_cursor
 from app.query.log_queries import Split
 from app.query.log_views import ContextView, FacetsView, HistogramView, LogPage
+from app.query.moments import moment_named
 from app.query.record_place import place_of
 from app.query.search import parse_search, to_text
 from app.query.search.errors import InvalidRange
-from app.query.search.times import parse_moment
 from app.query.searching import (
     Asked,
     facets,
@@ -29,6 +29,7 @@ from app.query.searching import (
     surroundings,
 )
 from app.query.slices import Span
+from app.query.unheard import with_hint
 from app.query.walking import while_connected
 from app.settings import Settings
 from app.shapes import MOMENT, example_body, problems, shown
@@ -99,13 +100,15 @@ async def search_logs(
     """Log records, newest first. Behind a cursor the time searched is that of the first page.
 
     `stopped_at` says that the time for one search was up, and `next` goes on from there.
+    Where nothing is found, `hint` tells of a name in the query that nobody heard of.
     """
     asked = asked_of(q, since, until, settings)
     cursor = read_log_cursor(after, to_text(asked.search)) if after else None
     if cursor:
         span = Span(since=cursor.since, until=cursor.until)
         asked = msgspec.structs.replace(asked, span=span)
-    return await while_connected(request, search_page(database, asked, after=cursor, limit=limit))
+    page = await while_connected(request, search_page(database, asked, after=cursor, limit=limit))
+    return await with_hint(database, asked, page, now=datetime.now(UTC))
 
 
 @get("/logs/histogram", operation_id="countLogs", responses=problems(400, 503))
@@ -145,7 +148,11 @@ async def facet_logs(
     ] = None,
     top: _Top = 10,
 ) -> FacetsView:
-    """The most frequent values of each field, and of up to five attributes, with their counts."""
+    """The most frequent values of each field, and of up to five attributes, with their counts.
+
+    The value null counts the records without one. An attribute that none of them has, has no
+    values: an empty list.
+    """
     asked = asked_of(q, since, until, settings)
     names = tuple(dict.fromkeys(attribute or ()))
     return await while_connected(request, facets(database, asked, attributes=names, top=top))
@@ -228,7 +235,7 @@ async def exported(
 
 
 def asked_of(q: str, since: str | None, until: str | None, settings: Settings) -> Asked:
-    """Raises `InvalidSearch`, `InvalidMoment`, `InvalidRange`."""
+    """Raises `InvalidSearch`, `UnreadableMoment`, `InvalidRange`."""
     search = parse_search(q)
     return Asked(
         search=search,
@@ -238,10 +245,10 @@ def asked_of(q: str, since: str | None, until: str | None, settings: Settings) -
 
 
 def span_of(since: str | None, until: str | None, *, now: datetime) -> Span:
-    """Raises `InvalidMoment`, `InvalidRange`."""
-    last = parse_moment(until, now=now) if until else now + AHEAD
+    """Raises `UnreadableMoment`, `InvalidRange`."""
+    last = moment_named("to", until, now=now) if until else now + AHEAD
     try:
-        first = parse_moment(since, now=now) if since else last - DEFAULT_REACH
+        first = moment_named("from", since, now=now) if since else last - DEFAULT_REACH
     except OverflowError as error:
         raise InvalidRange from error
     if first >= last:

@@ -30,6 +30,9 @@ class LogPage(Searched, frozen=True, kw_only=True):
     """Newest first."""
     next: str | None
     """Cursor of what is older, for `?after=`; null when there is no more."""
+    hint: str | None = None
+    """Why nothing may have been found: a service, environment, release or known issue of the query
+    that nobody heard of, with the nearest one. Null when there is nothing to tell."""
 
 
 class BucketView(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +63,8 @@ class FacetValue(msgspec.Struct, frozen=True, kw_only=True):
 class FacetsView(Searched, frozen=True, kw_only=True):
     total: int
     facets: dict[str, tuple[FacetValue, ...]]
-    """By field, the most frequent values first; an attribute is `attr.` and its name."""
+    """By field, the most frequent values first; an attribute is `attr.` and its name, and has no
+    values at all when no record has it."""
 
 
 class ContextView(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import AppError
+from app.query.columns import check_columns
+from app.query.moments import moment_named
 from app.query.search import parse_search
-from app.query.search.times import parse_moment
 from app.query.tables import saved_searches
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -51,12 +52,14 @@ class SavedSearch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(name: str, wanted: SavedSearchRequest, *, now: datetime) -> None:
-    """Raises `InvalidSavedSearch`, `InvalidSearch`, `InvalidMoment`."""
+    """Raises `InvalidSavedSearch`, `InvalidSearch`, `UnreadableMoment`, `UnknownColumn`."""
     if not _NAME.fullmatch(name):
         raise InvalidSavedSearch
     parse_search(wanted.q)
-    for moment in filter(None, (wanted.since, wanted.until)):
-        parse_moment(moment, now=now.astimezone(UTC))
+    for where, moment in (("from", wanted.since), ("to", wanted.until)):
+        if moment:
+            moment_named(where, moment, now=now.astimezone(UTC))
+    check_columns(wanted.columns)
 
 
 def link_of(q: str, since: str, until: str, *, public_url: str = "") -> str:

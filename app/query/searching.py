@@ -243,8 +243,14 @@ async def facets(
         until=asked.span.until,
         stopped_at=None if reached <= asked.span.since else reached,
         total=counted[-1].total(),
-        facets={name: _top(counted[n].items(), top) for n, name in enumerate(names)},
+        facets={name: _values_of(name, counted[n], top) for n, name in enumerate(names)},
     )
+
+
+def _values_of(name: str, counts: Counter[str | None], top: int) -> tuple[FacetValue, ...]:
+    # Every record has the fields, if empty; an attribute may be nobody's, and then has no values.
+    is_nobodys = name not in FACETS and set(counts) == {None}
+    return () if is_nobodys else _top(counts.items(), top)
 
 
 def _top(counts: Iterable[tuple[str | None, int]], top: int) -> tuple[FacetValue, ...]:

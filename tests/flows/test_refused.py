@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from typing import Any, Final
 
 import httpx
@@ -75,7 +76,9 @@ async def test_it_is_told_so_wherever_a_search_is_given(client: httpx.AsyncClien
         ("/api/logs", {"from": "now", "to": "-1d"}, "`from` must be before `to`; exchange them"),
         ("/api/chains", {"from": "2026-11-21T00:00:00Z", "to": "2026-11-20T00:00:00Z"},
          "`from` must be before `to`"),
-        ("/api/logs", {"from": "yesterday"}, "RFC 3339"),
+        ("/api/logs", {"from": "yesterday"}, '`from`: "yesterday" is no time: write RFC 3339'),
+        ("/api/logs/facets", {"to": "tomorrow"}, "as -15m, now-1d, now-1d/d"),
+        ("/api/logs/histogram", {"from": "-1d", "to": "x"}, '`to`: "x" is no time'),
         ("/api/chains", {"from": "yesterday"}, "`from`: write a time as 2026-11-20T12:00:00Z"),
         ("/api/logs", {"limit": 10**9}, "`limit`: Expected `int` <= 1000"),
         ("/api/incidents", {"limit": 10**9}, "`limit`: Expected `int` <= 500"),
@@ -113,6 +116,8 @@ async def test_a_parameter_is_named_as_it_was_sent_with_what_to_change(
         ("match", {}, "give the error in `text`, in `exception`, or in both"),
         ("logs/export", {"format": "xml"}, "`format`: Invalid enum value 'xml'; it is one of"),
         ("logs/export", {"limit": 10**12}, "`limit`: Expected `int` <= 1000000000"),
+        ("logs/export", {"from": "yesterday"}, '`from`: "yesterday" is no time'),
+        ("logs/export", {"to": "2026-11-20T12:00"}, '`to`: "2026-11-20T12:00" is no time'),
         ("forget", {"q": "a"}, "Object missing required field `done_by`"),
         ("catalogue/documents", {"documents": [{"name": "a.md", "txt": ""}]},
          "`documents[0].txt`: there is no such field; the nearest is `text`"),
@@ -127,6 +132,103 @@ async def test_a_field_of_a_body_is_named_with_what_to_change(
 
     assert answer.status_code == 400, answer.text
     assert words in answer.json()["detail"]
+
+
+EXPECTED: Final = 'send `Content-Type: application/json` and a body such as {"'
+
+
+@pytest.mark.parametrize("path", ["logs/export", "match", "forget"])
+async def test_a_body_that_is_missing_or_no_json_is_told_which_is_expected(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    answers = {
+        "the body is missing; ": await client.post(f"/api/{path}"),
+        "it is sent as application/x-www-form-urlencoded; ": await client.post(
+            f"/api/{path}", data={"q": "service:payment"}
+        ),
+        "it is sent as multipart/form-data; ": await client.post(
+            f"/api/{path}", files={"q": b"service:payment"}
+        ),
+        "Input data was truncated; ": await client.post(
+            f"/api/{path}", content=b'{"q"', headers={"Content-Type": "application/json"}
+        ),
+    }
+
+    for words, answer in answers.items():
+        assert answer.status_code == 400, words
+        assert answer.headers["content-type"] == "application/problem+json"
+        told = answer.json()
+        assert words + EXPECTED in told["detail"], told
+        assert told["errors"] == [{"source": "body", "message": told["detail"]}]
+
+
+async def test_the_body_that_is_shown_as_expected_is_taken(client: httpx.AsyncClient) -> None:
+    told = (await client.post("/api/logs/export")).json()["detail"]
+
+    body = json.loads(told[told.index("{") :])
+
+    assert (await client.post("/api/logs/export", json=body)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("column", "nearest"), [("colour", "correlation"), ("servce", "service"), ("lvel", "level")]
+)
+async def test_a_column_that_is_none_is_refused_with_the_nearest(
+    client: httpx.AsyncClient, column: str, nearest: str
+) -> None:
+    body = {"q": "level:error", "columns": ["level", column]}
+
+    answer = await client.put("/api/saved-searches/late", json=body)
+
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert error["key"] == "columns"
+    assert f"there is no column `{column}`; the nearest is `{nearest}`" in error["message"]
+
+
+async def test_a_saved_search_names_the_time_that_cannot_be_read(
+    client: httpx.AsyncClient,
+) -> None:
+    for name in ("from", "to"):
+        answer = await client.put("/api/saved-searches/late", json={"q": "a", name: "noon"})
+
+        assert answer.status_code == 400
+        assert answer.json()["detail"].startswith(f'`{name}`: "noon" is no time')
+
+
+async def test_a_place_in_the_live_tail_is_named_by_what_it_came_in(
+    client: httpx.AsyncClient,
+) -> None:
+    by_header = await client.get("/api/logs/live", headers={"Last-Event-ID": "zzz"})
+    by_parameter = await client.get("/api/logs/live", params={"after": "zzz"})
+
+    assert (by_header.status_code, by_parameter.status_code) == (400, 400)
+    assert "header `Last-Event-ID`" in by_header.json()["detail"]
+    assert "`after`" not in by_header.json()["detail"]
+    assert "`after`" in by_parameter.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/api/incidents/a%2Fb", 404, "`/api/incidents/a%2Fb`: `%2F` counts as the slash"),
+        ("GET", "/api/saved-searches/a%2fb", 404, "write the name without it"),
+        ("GET", "/api/incidents/7", 404, "`/api/incidents/7`; GET /schema lists the addresses"),
+        ("GET", "/api/log", 404, "Nothing is found at `/api/log`"),
+        ("GET", "/api/" + "a" * 5_000, 404, "a`; GET /schema"),
+        ("DELETE", "/api/logs", 405, "`DELETE` is not answered at `/api/logs`; GET /schema"),
+        ("GET", "/api/match", 405, "`GET` is not answered at `/api/match`"),
+    ],
+)
+async def test_an_address_that_nothing_answers_is_named_as_it_was_sent(
+    client: httpx.AsyncClient, method: str, path: str, status: int, words: str
+) -> None:
+    answer = await client.request(method, path)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert words in answer.json()["detail"]
+    assert len(answer.json()["detail"]) < 400
 
 
 def tampered(cursor: str) -> list[str]:

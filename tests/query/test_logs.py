@@ -331,6 +331,22 @@ async def test_facets_name_the_most_frequent_values(
     }
 
 
+async def test_an_attribute_that_no_record_has_has_no_values(
+    client: httpx.AsyncClient, shelves: asyncpg.Connection
+) -> None:
+    await put(shelves, *(row(n, HOT, attributes={"order_id": None} if n else {}) for n in range(3)))
+    asked = {**ALL, "attribute": ["order_id", "nobodys"]}
+
+    found = (await client.get("/api/logs/facets", params=asked)).json()
+    nothing = (await client.get("/api/logs/facets", params={**asked, "q": "absent"})).json()
+
+    assert found["total"] == 3
+    assert (found["facets"]["attr.order_id"], found["facets"]["attr.nobodys"]) == ([], [])
+    assert found["facets"]["release"] == [{"value": None, "count": 3}]
+    assert nothing["total"] == 0
+    assert not any(nothing["facets"].values())
+
+
 async def test_the_context_of_a_record_is_what_its_instance_logged_around_it(
     client: httpx.AsyncClient, shelves: asyncpg.Connection
 ) -> None:

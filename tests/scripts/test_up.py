@@ -1,6 +1,7 @@
 """The first command of the README, run as a person runs it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,37 @@ def test_verify_shows_the_fix_of_a_failure_that_really_happened() -> None:
     for expected in ("gateway → payment → inventory", "ArgumentError", "text("):
         assert expected in done.stdout
     assert "raw-sql-text" in done.stdout
+
+
+def bare(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`up.py` of a fresh checkout, by a Python that has nothing but its standard library."""
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    command = [sys.executable, "-I", "-S", str(tmp_path / "scripts" / "up.py"), *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_is_printed_at_once_and_nothing_is_installed(tmp_path: Path, option: str) -> None:
+    done = bare(tmp_path, option)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("--verify", "--no-traffic", "--port", "--data", "--database-url"):
+        assert name in done.stdout
+    assert [one.name for one in tmp_path.iterdir()] == ["scripts"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--prot", "1"], "--prot"), (["--port", "x"], "1 to 65535"), (["--port", "65536"], "--port")],
+)
+def test_a_wrong_option_is_named_before_anything_is_installed(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    done = bare(tmp_path, *arguments)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["scripts"]
 
 
 def wait_for(url: str, seconds: float = 60) -> None:

@@ -1,0 +1,35 @@
+"""What a page of records may show of each, beside its time and message. Pure."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+from app.errors import AppError
+
+COLUMNS: Final = (
+    "level", "service", "environment", "release", "instance", "correlation", "signature", "span",
+    "sequence",
+)  # fmt: skip
+ATTRIBUTE: Final = "attr."
+
+
+class UnknownColumn(AppError):
+    """A column is one of the fields of a record, or `attr.` and the name of an attribute."""
+
+    name: Final = "columns"
+
+    def __init__(self, column: str) -> None:
+        nearest = difflib.get_close_matches(column.lower(), COLUMNS, n=1, cutoff=0)[0]
+        self.reason = (
+            f"there is no column `{column}`; the nearest is `{nearest}`, of {', '.join(COLUMNS)}; "
+            f"an attribute is `{ATTRIBUTE}` and its name"
+        )
+        super().__init__(f"`{self.name}`: {self.reason}")
+
+
+def check_columns(names: Iterable[str]) -> None:
+    """Raises `UnknownColumn`."""
+    for name in names:
+        is_attribute = name.startswith(ATTRIBUTE) and len(name) > len(ATTRIBUTE)
+        if name not in COLUMNS and not is_attribute:
+            raise UnknownColumn(name)
