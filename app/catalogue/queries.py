@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, func, null, or_, select, text, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import Text, cast, delete, func, null, or_, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.documents import with_free_id
@@ -184,7 +184,8 @@ async def stored_issues(session: AsyncSession) -> tuple[str, list[KnownIssue]]:
     """
     newest = _latest_versions().subquery()
     query = (
-        select(known_issues.c.entry)
+        # A process keeps all of them: the lines of the documents would double what they take.
+        select(known_issues.c.entry.op("-", return_type=JSONB)(cast("written", Text)))
         .join(
             newest,
             (newest.c.known_issue_id == known_issues.c.known_issue_id)

@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 
 from app.catalogue.live import LiveCatalogue
 from app.database import Database
-from app.pages import markdown
+from app.pages import document_page, markdown
 from app.pages.drawing import Pages
 from app.pages.entries import changes_of, rules_as_text
 from app.query import catalogue_queries, queries
@@ -106,4 +106,4 @@ def _chosen(given: str, choices: type[_Chosen], usual: _Chosen) -> _Chosen:
     return choices(given) if given in set(choices) else usual
 
 
-handlers = (list_entries, show_debt, show_entry)
+handlers = (list_entries, show_debt, show_entry, *document_page.handlers)

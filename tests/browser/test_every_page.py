@@ -53,6 +53,12 @@ PAGES: Final = (
         "catalogue-entry", "/catalogue/raw-sql-text", "A plain string where SQLAlchemy expects SQL"
     ),
     Listed("catalogue-debt", "/catalogue/documents/missing", "Documentation debt"),
+    Listed(
+        "document",
+        "/catalogue/documents/python-services.md?entry=raw-sql-text",
+        "python-services.md",
+    ),
+    Listed("document-gone", "/catalogue/documents/nobody.md", "There is nothing here", 404),
     Listed("catalogue-import", "/catalogue/documents/new", "Import documents"),
     Listed("ask", "/ask", "Ask"),
     Listed("ask-unknown", "/ask?text=webhook+signature+differs", "Ask"),
