@@ -1,6 +1,7 @@
 """What an incident is called, and what happened to it, in words. Pure."""
 
 import re
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ _POSSIBLE: Final[Mapping[IncidentStatus, frozenset[str]]] = {
     IncidentStatus.RESOLVED: frozenset({"reopen"}),
 }
 _WORD: Final = re.compile(r"\w")
+_SEPARATOR: Final = re.compile(r"[./\\]|::")
+LONGEST_TITLE: Final = 140
 _ALWAYS: Final = frozenset({"merge", "split"})
 
 
@@ -45,7 +48,17 @@ def spoken_title(incident: IncidentView) -> str:
     if incident.match:
         return incident.match.title
     said = spoken(incident.signature.message)
-    return said if _WORD.search(said) else incident.title
+    if not _WORD.search(said):
+        return incident.title
+    kind = _SEPARATOR.split(incident.signature.exception_type)[-1].strip()
+    named = said if not kind or said.startswith(kind) else f"{kind}: {said}"
+    place = f" ({incident.root_services[0]})" if len(incident.root_services) == 1 else ""
+    return f"{_shortened(named)}{place}"
+
+
+def _shortened(text: str) -> str:
+    """Whole words, so many as fit into a heading."""
+    return textwrap.shorten(text, LONGEST_TITLE, placeholder="…", break_on_hyphens=False)
 
 
 def told(event: EventView) -> str:
