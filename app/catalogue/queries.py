@@ -257,15 +257,31 @@ async def add_health(
     )
 
 
+_LOCK_VERDICTS = text("SELECT pg_advisory_xact_lock(hashtext('prodsentinel.verdicts ' || :name))")
+
+
+async def newest_verdict(session: AsyncSession, signature_id: str) -> Any:
+    """What was said last of this signature, or None; nobody else says anything until the end."""
+    await session.execute(_LOCK_VERDICTS, {"name": signature_id})
+    query = (
+        select(match_verdicts)
+        .where(match_verdicts.c.signature_id == signature_id)
+        .order_by(match_verdicts.c.decided_at.desc(), match_verdicts.c.known_issue_id)
+        .limit(1)
+    )
+    return (await session.execute(query)).one_or_none()
+
+
 async def save_verdict(session: AsyncSession, values: dict[str, Any]) -> None:
     """What an engineer said of a pairing; the latest word counts."""
-    statement = insert(match_verdicts).values(values)
+    # The clock's, not the transaction's: one that waited for another began before it.
+    statement = insert(match_verdicts).values({**values, "decided_at": func.clock_timestamp()})
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["signature_id", "known_issue_id"],
             set_={
                 **{n: statement.excluded[n] for n in ("verdict", "decided_by", "note", "sample")},
-                "decided_at": func.now(),
+                "decided_at": statement.excluded.decided_at,
             },
         )
     )
