@@ -135,3 +135,26 @@ def test_the_first_visit_turns_green_when_what_it_proposes_was_sent(
     link = first_page.get_by_role("link", name="See its chain")
     assert link.get_attribute("href") == "/chains/order-1001"
     assert empty_service.get("/api/chains/order-1001").json()["match"]["known_issue_id"]
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents"])
+def test_incidents_are_walked_with_the_keyboard(page: Page, path: str) -> None:
+    page.goto(path)
+    links = page.locator("[data-list] a.plain[href^='/incidents/']")
+    focused = page.locator("[data-list] a:focus")
+    addresses = [links.nth(n).get_attribute("href") for n in range(3)]
+
+    walked = []
+    for key in "kjjkk":
+        page.keyboard.press(key)
+        walked.append(focused.get_attribute("href"))
+    page.keyboard.press("?")
+    help_told = page.locator("#keys").inner_text()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+
+    first, second, third = addresses
+    assert walked == [first, second, third, second, first]
+    assert "next, previous incident" in help_told
+    page.wait_for_url(f"**{second}")
