@@ -1,7 +1,6 @@
 """What an incident is called, and what happened to it, in words. Pure."""
 
 import re
-import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -57,8 +56,11 @@ def spoken_title(incident: IncidentView) -> str:
 
 
 def _shortened(text: str) -> str:
-    """Whole words, so many as fit into a heading."""
-    return textwrap.shorten(text, LONGEST_TITLE, placeholder="…", break_on_hyphens=False)
+    """Whole words, so many as fit into a heading; of one that is longer its beginning."""
+    if len(text) <= LONGEST_TITLE:
+        return text
+    words, _, last = text[:LONGEST_TITLE].rpartition(" ")
+    return f"{words if len(words) > LONGEST_TITLE // 2 else f'{words} {last}'.strip()}…"
 
 
 def told(event: EventView) -> str:
