@@ -119,7 +119,7 @@ def test_the_first_visit_turns_green_when_what_it_proposes_was_sent(
     first_page: Page, empty_service: Service
 ) -> None:
     first_page.goto("/")
-    expect(first_page.get_by_text("Waiting for a record")).to_be_visible()
+    expect(first_page.get_by_text("Waiting for the record")).to_be_visible()
     assert serious_findings(first_page) == []
     proposed = first_page.locator("#curl").inner_text()
     address = re.search(r"http://\S+", proposed)
