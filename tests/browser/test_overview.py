@@ -133,8 +133,10 @@ def test_the_first_visit_turns_green_when_what_it_proposes_was_sent(
     expect(first_page.get_by_text("It came.")).to_be_visible()
     assert serious_findings(first_page) == []
     link = first_page.get_by_role("link", name="See its chain")
-    assert link.get_attribute("href") == "/chains/order-1001"
-    assert empty_service.get("/api/chains/order-1001").json()["match"]["known_issue_id"]
+    chain = re.search(r'"correlation_id": "(first-[0-9a-f]{8})"', proposed)
+    assert chain
+    assert link.get_attribute("href") == f"/chains/{chain[1]}"
+    assert empty_service.get(f"/api/chains/{chain[1]}").json()["match"]["known_issue_id"]
 
 
 @pytest.mark.parametrize("path", ["/", "/incidents"])
