@@ -129,7 +129,7 @@ def run(settings: Settings, *, traffic: bool) -> int:
     data = Path(settings.data_dir)
     _say("Starting PostgreSQL, the service and three fake services …")
     with database(data, settings.database_url) as url, Stack(data / "logs") as stack:
-        api = stack.start_api(url, settings.port)
+        api = stack.start_api(url, settings.port, PRODSENTINEL_DATA_DIR=str(data))
         services = stack.start_fake_services(api, ports)
         if traffic:
             stack.start("traffic", "fake_services", "traffic", "--gateway", services["gateway"])
@@ -209,7 +209,12 @@ def run_verify(settings: Settings, data: Path | None) -> int:
         Stack(directory / "logs") as stack,
     ):
         ports = free_ports(4)
-        api = stack.start_api(url, ports[0], PRODSENTINEL_QUIET_SECONDS="0.5")
+        api = stack.start_api(
+            url,
+            ports[0],
+            PRODSENTINEL_QUIET_SECONDS="0.5",
+            PRODSENTINEL_DATA_DIR=str(directory),
+        )
         services = stack.start_fake_services(api, ports[1:])
         return _verify(api, services["gateway"], url)
 

@@ -190,6 +190,7 @@ class _Entry:
             phrases=phrases_of(self.document, self.section),
             samples=self.samples("text sample"),
             near_misses=self.samples("text near-miss"),
+            written="\n".join(self.document.own_lines(self.section.span)),
             provenance=self.provenance(facts.get("source", "")),
         )
 
@@ -242,15 +243,12 @@ class _Entry:
         return tuple(f.content.rstrip("\n") for f in self.fences if f.info == info)
 
     def provenance(self, origin: str) -> Provenance:
-        span = self.section.span
-        own = list(self.document.lines[span.first - 1 : span.last])
-        while own and not own[-1].strip("-*_ "):
-            own.pop()
+        first, own = self.section.span.first, self.document.own_lines(self.section.span)
         return Provenance(
             document=self.document.name,
             heading_path=tuple(_without_id(title) for title in self.section.path),
-            first_line=span.first,
-            last_line=span.first + len(own) - 1,
+            first_line=first,
+            last_line=first + len(own) - 1,
             content_hash=hashlib.sha256("\n".join(own).encode()).hexdigest(),
             origin=origin,
         )

@@ -1,6 +1,7 @@
 """What engineers say of matches, stored, and the signature matched anew in the same transaction."""
 
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -9,9 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalogue.matcher import Matcher
 from app.catalogue.matching import match_signatures, subject_of_sample
 from app.catalogue.model import Verdict
-from app.catalogue.queries import forget_match, rejected_pairs, sample_of, save_verdict
+from app.catalogue.queries import (
+    forget_match,
+    newest_verdict,
+    rejected_pairs,
+    sample_of,
+    save_verdict,
+)
 from app.errors import AppError, NotFound
+from app.preconditions import holds
 from app.shapes import NO_NUL
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotAMatch(AppError):
@@ -29,6 +39,30 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     verdict: Verdict
     decided_by: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = ""
     note: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
+
+
+class JudgedMeanwhile(AppError):
+    """Somebody judged this error since it was read; read it again and decide anew."""
+
+    def __init__(self, newest: Any) -> None:
+        self.newest = newest
+        """Verdict, `decided_by`, `decided_at` and note; None: there is none any more."""
+        super().__init__()
+
+
+def version_of(decided_at: datetime | None) -> int:
+    """Of all that was said of an error: when the last of it was, in µs since 1970; 0: nothing."""
+    return (decided_at - _EPOCH) // timedelta(microseconds=1) if decided_at else 0
+
+
+async def hold(session: AsyncSession, signature_id: str, if_match: str) -> None:
+    """Let nobody else judge this error until the end of the transaction.
+
+    Raises `JudgedMeanwhile` when what was said of it is no longer of the version in `if_match`.
+    """
+    newest = await newest_verdict(session, signature_id)
+    if not holds(if_match, version_of(newest.decided_at if newest else None)):
+        raise JudgedMeanwhile(newest)
 
 
 async def judge(

@@ -122,6 +122,8 @@ class KnownIssue(msgspec.Struct, frozen=True, kw_only=True):
     phrases: tuple[Phrase, ...] = ()
     samples: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
+    written: str = ""
+    """Its lines as they stand in the document; empty in the entries that a matcher holds."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

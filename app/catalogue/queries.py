@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, func, null, or_, select, text, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import Text, cast, delete, func, null, or_, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.documents import with_free_id
@@ -184,7 +184,8 @@ async def stored_issues(session: AsyncSession) -> tuple[str, list[KnownIssue]]:
     """
     newest = _latest_versions().subquery()
     query = (
-        select(known_issues.c.entry)
+        # A process keeps all of them: the lines of the documents would double what they take.
+        select(known_issues.c.entry.op("-", return_type=JSONB)(cast("written", Text)))
         .join(
             newest,
             (newest.c.known_issue_id == known_issues.c.known_issue_id)
@@ -256,15 +257,31 @@ async def add_health(
     )
 
 
+_LOCK_VERDICTS = text("SELECT pg_advisory_xact_lock(hashtext('prodsentinel.verdicts ' || :name))")
+
+
+async def newest_verdict(session: AsyncSession, signature_id: str) -> Any:
+    """What was said last of this signature, or None; nobody else says anything until the end."""
+    await session.execute(_LOCK_VERDICTS, {"name": signature_id})
+    query = (
+        select(match_verdicts)
+        .where(match_verdicts.c.signature_id == signature_id)
+        .order_by(match_verdicts.c.decided_at.desc(), match_verdicts.c.known_issue_id)
+        .limit(1)
+    )
+    return (await session.execute(query)).one_or_none()
+
+
 async def save_verdict(session: AsyncSession, values: dict[str, Any]) -> None:
     """What an engineer said of a pairing; the latest word counts."""
-    statement = insert(match_verdicts).values(values)
+    # The clock's, not the transaction's: one that waited for another began before it.
+    statement = insert(match_verdicts).values({**values, "decided_at": func.clock_timestamp()})
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["signature_id", "known_issue_id"],
             set_={
                 **{n: statement.excluded[n] for n in ("verdict", "decided_by", "note", "sample")},
-                "decided_at": func.now(),
+                "decided_at": statement.excluded.decided_at,
             },
         )
     )

@@ -58,6 +58,13 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
         pieces = ("\n".join(self.lines[s.first - 1 : s.last]).strip("\n") for s in spans)
         return "\n\n".join(piece for piece in pieces if piece.strip()).rstrip()
 
+    def own_lines(self, span: Span) -> list[str]:
+        """Without the blank ones and the rule across the page at its end."""
+        own = list(self.lines[span.first - 1 : span.last])
+        while own and not own[-1].strip("-*_ "):
+            own.pop()
+        return own
+
 
 class _Mark(msgspec.Struct, frozen=True):
     """A place where a heading or a label stands."""

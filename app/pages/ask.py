@@ -1,5 +1,6 @@
 """`/ask`: paste any error and see which known issue it is, and why; or that none is."""
 
+import asyncio
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -24,6 +25,9 @@ from app.query.ask_queries import Seen
 from app.signatures import ErrorReport, Signature, read_error, sign_text
 
 MOST_CHARACTERS: Final = 1_048_576
+LONG: Final = 4_000
+"""Characters from which on reading an error is no matter of a moment."""
+LONGEST_TOKEN: Final = 200
 MOST_OF_ADDRESS: Final = 4_000
 """A longer error has no address: servers and proxies refuse those."""
 
@@ -49,7 +53,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The first one explains the error; the others lost to it."""
     suggestions: tuple[Found, ...]
     looked_at: int
-    seen: Seen | None
+    seen: Seen | None = None
+    chain: str = ""
+    """Its correlation ID, when that is what was asked about."""
 
 
 @get("/ask")
@@ -106,35 +112,49 @@ async def _draw(
 async def _answer(database: Database, matcher: Matcher, question: Question) -> Answer:
     # As browsers send it, lines end in CR LF; no log record's do.
     text = question.text.replace("\r\n", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    signature, report = sign_text(text), read_error(text)
-    matches = matcher.match(subject_of(text, service=question.service), suggest=True)
-    found = [
+    work = (matcher, text, question.service)
+    # A whole log takes half a second, in which nobody else would be answered.
+    read = await asyncio.to_thread(_read, *work) if len(text) > LONG else _read(*work)
+    seen, chain = await _stored(database, read.signature.signature_id, text.strip())
+    return msgspec.structs.replace(read, seen=seen, chain=chain)
+
+
+def _read(matcher: Matcher, text: str, service: str) -> Answer:
+    """What the text and the catalogue say."""
+    report = read_error(text)
+    matches = matcher.match(subject_of(text, service=service), suggest=True)
+    found = tuple(
         Found(
             match=match,
             issue=matcher.issues[match.known_issue_id],
             lines=marked_lines(text, match.evidence if match.tier is not Tier.SUGGESTED else ()),
         )
         for match in matches
-    ]
+    )
     is_known = bool(matches) and matches[0].tier is not Tier.SUGGESTED
     return Answer(
-        signature=signature,
+        signature=sign_text(text),
         report=report,
         raised=errors_of(report),
-        matches=tuple(found if is_known else ()),
-        suggestions=tuple(() if is_known else found),
+        matches=found if is_known else (),
+        suggestions=() if is_known else found,
         looked_at=len(matcher.issues),
-        seen=await _seen(database, signature.signature_id),
     )
 
 
-async def _seen(database: Database, signature_id: str) -> Seen | None:
-    """None too when the database is away: the catalogue is in memory, and answers all the same."""
+async def _stored(database: Database, signature_id: str, text: str) -> tuple[Seen | None, str]:
+    """Whether the error was seen, and the text when it is the correlation ID of a chain.
+
+    Neither when the database is away: the catalogue is in memory, and answers all the same.
+    """
     try:
         async with database.session() as session:
-            return await ask_queries.seen(session, signature_id)
+            seen = await ask_queries.seen(session, signature_id)
+            is_token = len(text) <= LONGEST_TOKEN and len(text.split()) == 1
+            is_chain = is_token and await ask_queries.is_chain(session, text)
+            return seen, text if is_chain else ""
     except DatabaseUnavailable:
-        return None
+        return None, ""
 
 
 handlers = (ask, ask_at_length)

@@ -9,12 +9,13 @@ from litestar.params import FromPath, QueryParameter
 
 from app.catalogue.live import LiveCatalogue
 from app.database import Database
-from app.pages import markdown
+from app.pages import document_page, markdown
 from app.pages.drawing import Pages
 from app.pages.entries import changes_of, rules_as_text
 from app.query import catalogue_queries, queries
 from app.query.catalogue_views import EntryFilter, EntryOrder, EntryState
 from app.query.handlers import UnknownKnownIssue
+from app.query.root_queries import incidents_of_roots
 from app.shapes import NO_NUL
 
 LINES: Final = 100
@@ -71,7 +72,10 @@ async def show_debt(
     """Errors that no document explains, those that fail most chains first."""
     async with database.session() as session:
         debts = await queries.documentation_debt(session, limit=_DEBTS)
-    return await pages.draw(request, "catalogue_debt.html", debts=debts, most=_DEBTS)
+        debtors = await incidents_of_roots(session, [one.signature_id for one in debts])
+    return await pages.draw(
+        request, "catalogue_debt.html", debts=debts, debtors=debtors, most=_DEBTS
+    )
 
 
 @get("/catalogue/{known_issue_id:str}")
@@ -106,4 +110,4 @@ def _chosen(given: str, choices: type[_Chosen], usual: _Chosen) -> _Chosen:
     return choices(given) if given in set(choices) else usual
 
 
-handlers = (list_entries, show_debt, show_entry)
+handlers = (list_entries, show_debt, show_entry, *document_page.handlers)

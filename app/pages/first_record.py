@@ -1,6 +1,6 @@
 """`/first-record`: how to send one, and a check that turns green when it came."""
 
-from datetime import UTC, datetime
+import secrets
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
@@ -9,20 +9,33 @@ from litestar.params import QueryParameter
 
 from app.database import Database
 from app.pages.drawing import Pages, own_address
-from app.query.arrival_queries import first_arrival
-from app.query.search.times import parse_moment
+from app.query.arrival_queries import Arrival, first_arrival
 from app.settings import Settings
 
 TEMPLATE = "first_record.html"
 
 
 async def draw(
-    request: Request[Any, Any, Any], pages: Pages, settings: Settings, **values: Any
+    request: Request[Any, Any, Any],
+    pages: Pages,
+    settings: Settings,
+    *,
+    chain: str = "",
+    arrival: Arrival | None = None,
+    block: str | None = None,
 ) -> Response[str]:
-    """The page, with the address at which this service was reached."""
-    address = own_address(request, settings)
-    given: dict[str, Any] = {"since": datetime.now(UTC), "arrival": None, **values}
-    return await pages.draw(request, TEMPLATE, address=address, **given)
+    """The page, with the address at which this service was reached.
+
+    Its examples send records of a chain that is nobody else's, and it waits for those.
+    """
+    return await pages.draw(
+        request,
+        TEMPLATE,
+        block=block,
+        address=own_address(request, settings),
+        chain=chain or f"first-{secrets.token_hex(4)}",
+        arrival=arrival,
+    )
 
 
 @get("/first-record")
@@ -31,7 +44,7 @@ async def show_first_record(
     pages: NamedDependency[Pages],
     settings: NamedDependency[Settings],
 ) -> Response[str]:
-    """It waits for the next record, also when others came before."""
+    """It waits for the record of its examples, whatever else arrives."""
     return await draw(request, pages, settings)
 
 
@@ -42,14 +55,13 @@ async def show_arrival(
     pages: NamedDependency[Pages],
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
-    since: Annotated[str, QueryParameter(max_length=100)],
+    chain: Annotated[str, QueryParameter(pattern=r"^first-[0-9a-f]{8}$")],
 ) -> Response[str]:
-    """Whether a record came after this moment; htmx asks until one did."""
-    after = parse_moment(since, now=datetime.now(UTC))
+    """Whether a record of this chain came; htmx asks until one did."""
     async with database.reading(seconds=settings.search_seconds) as session:
-        arrival = await first_arrival(session, since=after)
+        arrival = await first_arrival(session, chain)
     block = "check" if "hx-request" in request.headers else None
-    return await draw(request, pages, settings, block=block, since=after, arrival=arrival)
+    return await draw(request, pages, settings, chain=chain, arrival=arrival, block=block)
 
 
 handlers = (show_first_record, show_arrival)

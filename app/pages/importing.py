@@ -16,9 +16,9 @@ from app.database import Database
 from app.pages.drawing import Pages
 from app.pages.uploads import Received, received
 from app.pages.wording import machine
-from app.query import catalogue_queries, queries
-from app.query.draft import draft_entry, name_of_draft
-from app.query.incident_queries import chains_of_signature
+from app.query import catalogue_queries
+from app.query.draft import name_of_draft
+from app.query.drafting import begin_entry
 from app.query.search.times import parse_moment
 from app.shapes import NO_NUL
 
@@ -42,12 +42,10 @@ async def choose_documents(
     written = Received()
     if draft:
         async with database.session() as session:
-            found = await queries.signatures_by_id(session, [draft])
-            if draft not in found:
-                raise UnknownSignature
-            chains = await chains_of_signature(session, draft, limit=5)
-        name, text = name_of_draft(found[draft]), draft_entry(found[draft], chains)
-        written = Received(name=f"{name}.md", text=text)
+            begun = await begin_entry(session, draft)
+        if begun is None:
+            raise UnknownSignature
+        written = Received(name=f"{name_of_draft(begun[0])}.md", text=begun[1])
     return await pages.draw(request, "import.html", written=written, foreseen=None)
 
 

@@ -11,6 +11,7 @@ from litestar.params import Body, FromPath, QueryParameter
 from litestar.response import Redirect
 from msgspec import Meta
 
+from app.catalogue.checking import violations
 from app.catalogue.documents import Compiled, compile_document
 from app.catalogue.importing import Foreseen, Upload, foresee_documents, store_documents
 from app.catalogue.live import compile_matcher
@@ -23,13 +24,11 @@ from app.pages.drawing import asks_for_part
 from app.pages.incident_reading import DESK, Desk, id_in
 from app.pages.markdown import render, render_line
 from app.query import incident_queries
-from app.query.draft import WHAT_TO_DO, draft_entry
-from app.query.incident_queries import chains_of_signature
+from app.query.draft import WHAT_TO_DO
+from app.query.drafting import begin_entry
 from app.query.incident_views import IncidentStanding
-from app.query.queries import signatures_by_id
 from app.shapes import NO_NUL
 
-CHAINS: Final = 5
 _TEMPLATE: Final = "incident_draft.html"
 _Entry = Annotated[str, QueryParameter(max_length=200, pattern=NO_NUL)]
 
@@ -46,6 +45,8 @@ class DraftForm(msgspec.Struct, frozen=True, kw_only=True):
     document: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^/\\\x00]+$")]
     text: Annotated[str, Meta(max_length=MAX_DOCUMENT_BYTES)]
     step: Step = Step.READ
+    entry: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = ""
+    """Whose causes and fix it began with, if any."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,14 +67,15 @@ async def show_draft(
         incident = await incident_queries.incident_standing(session, id_in(name))
         if incident is None:
             raise UnknownIncident
-        root = incident.root_signature_id
-        signature = (await signatures_by_id(session, [root]))[root]
-        chains = await chains_of_signature(session, root, limit=CHAINS)
-    text = draft_entry(signature, chains)
+        begun = await begin_entry(session, incident.root_signature_id)
+    if begun is None:
+        raise UnknownIncident
+    text = begun[1]
     if issue := desk.catalogue.matcher.issues.get(entry):
         text = text.replace("[why it happens]", issue.causes or "[why it happens]", 1)
         text = text.replace(WHAT_TO_DO, issue.fix or WHAT_TO_DO, 1)
-    form = DraftForm(document=f"incident-{str(incident.incident_id)[:8]}.md", text=text)
+    document = f"incident-{str(incident.incident_id)[:8]}.md"
+    form = DraftForm(document=document, text=text, entry=entry if issue else "")
     return await _draw(desk, incident, form)
 
 
@@ -101,7 +103,8 @@ async def change_draft(
 def _compile(form: DraftForm) -> Compiled:
     compiled = compile_document(form.document, form.text)
     if compiled.issues or compiled.problems:
-        return compiled
+        missed = violations(compile_matcher(compiled.issues))
+        return Compiled(issues=compiled.issues, problems=(*compiled.problems, *missed))
     reason = "there is no entry in it: an entry is a heading with `### Fix` below it"
     return Compiled(problems=(Problem(document=form.document, line=1, reason=reason),))
 
@@ -151,6 +154,7 @@ async def _draw(
         form=form,
         reading=await _read(desk, incident.root_signature_id, form),
         refused=refused,
+        begun_from=desk.catalogue.matcher.issues.get(form.entry),
         render=render,
         render_line=render_line,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from app.pages.incident_words import spoken_title, told
 from app.pages.wording import exact, utc
@@ -26,7 +26,7 @@ def as_markdown(incident: IncidentView, *, base: str) -> str:
             "",
             fenced(f"{incident.title}\n{incident.signature.sample}"),
             "",
-            *(_fix(incident.match) if incident.match else _no_fix(incident, base)),
+            *(_fix(incident.match, base) if incident.match else _no_fix(incident, base)),
             *_chains(incident, base),
             *_history(incident),
         ]
@@ -54,14 +54,15 @@ def _names(names: tuple[str, ...]) -> str:
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown  # noqa: PLR2004
 
 
-def _fix(match: MatchView) -> Iterator[str]:
+def _fix(match: MatchView, base: str) -> Iterator[str]:
     place = match.source
     yield f"## Fix: {plain(match.title)}"
     yield ""
     yield (
         f"Known issue {code(match.known_issue_id)}, {match.tier.value}, {match.score:.2f}; from "
-        f"{code(place.document)}, lines {place.first_line} to {place.last_line}."
+        f"{code(place.document)}, lines {place.first_line} to {place.last_line}:"
     )
+    yield _address(match, base)
     yield ""
     yield match.fix or "The document says no fix."
     yield ""
@@ -74,6 +75,13 @@ def _fix(match: MatchView) -> Iterator[str]:
         where = f" (line {one.line})" if one.line else ""
         yield f"- {code(one.clause)}{where}: {code(one.quote)}"
     yield ""
+
+
+def _address(match: MatchView, base: str) -> str:
+    """Of the page with these lines of the document."""
+    cited = urlencode({"entry": match.known_issue_id, "version": match.version or 0})
+    name = quote(match.source.document, safe="")
+    return f"{base}/catalogue/documents/{name}?{cited}#line-{match.source.first_line}"
 
 
 def _no_fix(incident: IncidentView, base: str) -> Iterator[str]:

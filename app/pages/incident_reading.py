@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalogue.judging import version_of
 from app.catalogue.live import LiveCatalogue
 from app.database import Database
 from app.incidents.changes import UnknownIncident
@@ -108,6 +109,7 @@ async def read_page(
         "error_lines": _error_lines(fix),
         "document_lines": _document_lines(fix),
         "clauses": _clauses(fix.match),
+        "verdicts_version": version_of(fix.verdicts[0].decided_at if fix.verdicts else None),
         "judged": {one.known_issue_id: one for one in fix.verdicts},
         "hours": hours,
         "errors_by_hour": [sum(c.errors for c in one.services.values()) for one in hours],

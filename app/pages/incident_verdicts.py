@@ -11,11 +11,20 @@ from litestar.params import Body, FromPath
 from litestar.response import Redirect
 from msgspec import Meta
 
-from app.catalogue.judging import Judgement, NotAMatch, choose, judge
+from app.catalogue.judging import (
+    JudgedMeanwhile,
+    Judgement,
+    NotAMatch,
+    choose,
+    hold,
+    judge,
+)
 from app.catalogue.model import Verdict
 from app.incidents.changes import UnknownIncident
 from app.pages.author import name_of, remember
+from app.pages.incident_changes import Conflict
 from app.pages.incident_reading import DESK, Desk, id_in
+from app.preconditions import etag
 from app.query import incident_queries
 from app.shapes import NO_NUL
 
@@ -31,6 +40,8 @@ class Say(enum.StrEnum):
 class VerdictForm(msgspec.Struct, frozen=True, kw_only=True):
     known_issue_id: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
     say: Say
+    version: Annotated[int, Meta(ge=0, le=2**62)]
+    """Of what was said of the error, as far as the person had read."""
     done_by: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = ""
     note: Annotated[str, Meta(max_length=2000, pattern=NO_NUL)] = ""
 
@@ -55,11 +66,31 @@ async def say_verdict(
             if standing is None:
                 raise UnknownIncident
             root = standing.root_signature_id
+            await hold(session, root, etag(data.version))
             await decide(session, desk.catalogue.matcher, root, judgement)
+    except JudgedMeanwhile as error:
+        conflict = _conflict(data, who, error)
+        return await desk.draw_incident(incident_id, status=412, conflict=conflict)
     except NotAMatch as error:
         return await desk.draw_incident(incident_id, status=409, problem=str(error))
     cookies = [remember(who)] if who else []
     return Redirect(f"/incidents/{incident_id}", status_code=303, cookies=cookies)
+
+
+def _conflict(form: VerdictForm, who: str, error: JudgedMeanwhile) -> Conflict:
+    said = error.newest
+    newest = said and {
+        "done_by": said.decided_by or "Somebody",
+        "kind": f"{said.verdict.value} {said.known_issue_id}",
+        "details": {"note": said.note},
+    }
+    fields = {"known_issue_id": form.known_issue_id, "say": form.say.value, "done_by": who}
+    return Conflict(
+        wanted="verdict",
+        fields={**fields, **({"note": form.note} if form.note else {})},
+        newest=newest,
+        happened_at=said.decided_at if said else None,
+    )
 
 
 handlers = (say_verdict,)

@@ -31,6 +31,8 @@ _POSSIBLE: Final[Mapping[IncidentStatus, frozenset[str]]] = {
     IncidentStatus.RESOLVED: frozenset({"reopen"}),
 }
 _WORD: Final = re.compile(r"\w")
+_SEPARATOR: Final = re.compile(r"[./\\]|::")
+LONGEST_TITLE: Final = 140
 _ALWAYS: Final = frozenset({"merge", "split"})
 
 
@@ -45,7 +47,20 @@ def spoken_title(incident: IncidentView) -> str:
     if incident.match:
         return incident.match.title
     said = spoken(incident.signature.message)
-    return said if _WORD.search(said) else incident.title
+    if not _WORD.search(said):
+        return incident.title
+    kind = _SEPARATOR.split(incident.signature.exception_type)[-1].strip()
+    named = said if not kind or said.startswith(kind) else f"{kind}: {said}"
+    place = f" ({incident.root_services[0]})" if len(incident.root_services) == 1 else ""
+    return f"{_shortened(named)}{place}"
+
+
+def _shortened(text: str) -> str:
+    """Whole words, so many as fit into a heading; of one that is longer its beginning."""
+    if len(text) <= LONGEST_TITLE:
+        return text
+    words, _, last = text[:LONGEST_TITLE].rpartition(" ")
+    return f"{words if len(words) > LONGEST_TITLE // 2 else f'{words} {last}'.strip()}…"
 
 
 def told(event: EventView) -> str:

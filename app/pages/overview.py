@@ -13,6 +13,7 @@ from app.pages.drawing import Pages
 from app.query.arrival_queries import anything_stored
 from app.query.list_handlers import first_hour
 from app.query.parameters import MOST_HOURS
+from app.query.root_queries import incidents_of_roots
 from app.query.situation import Situation, read_situation
 from app.settings import Settings
 
@@ -35,10 +36,12 @@ async def show_overview(
         if not await anything_stored(session):
             return await first_record.draw(request, pages, settings)
         found = await read_situation(session, since=first_hour(now, hours), now=now)
+        debtors = await incidents_of_roots(session, [one.signature_id for one in found.debt])
     return await pages.draw(
         request,
         "overview.html",
         found=found,
+        debtors=debtors,
         hours=hours,
         tabs=[(name, f"/?hours={n}", n == hours) for n, name in WINDOWS],
         chart=chart_of(found),

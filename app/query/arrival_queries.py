@@ -30,11 +30,11 @@ async def anything_stored(session: AsyncSession) -> bool:
     return bool((await session.execute(select(asked))).scalar_one())
 
 
-async def first_arrival(session: AsyncSession, *, since: datetime) -> Arrival | None:
-    """The first record received after this moment."""
+async def first_arrival(session: AsyncSession, correlation_id: str) -> Arrival | None:
+    """The first record of this chain that came."""
     query = (
         select(*(log_records.c[name] for name in _COLUMNS))
-        .where(log_records.c.received_at > since)
+        .where(log_records.c.correlation_id == correlation_id)
         .order_by(log_records.c.received_at)
         .limit(1)
     )

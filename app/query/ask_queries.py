@@ -21,6 +21,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     chains: int | None
 
 
+_IS_CHAIN = text("SELECT EXISTS (SELECT FROM log_records WHERE correlation_id = :name)")
 _SEEN = text("""
     SELECT signature_id, signatures.records, signatures.first_seen, signatures.last_seen,
         incident_id, chains
@@ -34,3 +35,8 @@ _SEEN = text("""
 async def seen(session: AsyncSession, signature_id: str) -> Seen | None:
     row = (await session.execute(_SEEN, {"name": signature_id})).mappings().one_or_none()
     return view(row, Seen) if row else None
+
+
+async def is_chain(session: AsyncSession, correlation_id: str) -> bool:
+    """Whether a log record with this correlation ID is stored."""
+    return bool((await session.execute(_IS_CHAIN, {"name": correlation_id})).scalar_one())

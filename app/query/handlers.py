@@ -15,9 +15,8 @@ from app.database import Database
 from app.errors import NotFound
 from app.normalise.record import ReportedException
 from app.query import queries
-from app.query.draft import draft_entry
+from app.query.drafting import begin_entry
 from app.query.incident_handlers import get_incident, list_events, list_hours, list_incidents
-from app.query.incident_queries import chains_of_signature
 from app.query.match_views import live_match_view
 from app.query.views import (
     Debt,
@@ -96,11 +95,10 @@ async def draft_known_issue(signature_id: SignatureId, database: NamedDependency
     if "\0" in signature_id:
         raise UnknownSignature
     async with database.session() as session:
-        found = await queries.signatures_by_id(session, [signature_id])
-        if signature_id not in found:
-            raise UnknownSignature
-        chains = await chains_of_signature(session, signature_id, limit=5)
-    return draft_entry(found[signature_id], chains)
+        begun = await begin_entry(session, signature_id)
+    if begun is None:
+        raise UnknownSignature
+    return begun[1]
 
 
 @post(

@@ -21,6 +21,7 @@ class Listed(msgspec.Struct, frozen=True):
     status: int = 200
 
 
+UNKNOWN: Final = "ZoneMissing: no tariff for zone QX-… (tariff)"
 NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 PAGES: Final = (
     Listed("overview", "/", "Overview"),
@@ -44,7 +45,7 @@ PAGES: Final = (
     Listed("logs-record", "/logs/record?{record}", "Log record"),
     Listed("logs-saved", "/logs/saved?q=level:error", "Saved searches"),
     Listed("incident", "/incidents/{known}", "A plain string where SQLAlchemy expects SQL"),
-    Listed("incident-unknown", "/incidents/{unknown}?suggest=yes", "no tariff for zone QX-…"),
+    Listed("incident-unknown", "/incidents/{unknown}?suggest=yes", UNKNOWN),
     Listed("incident-draft", "/incidents/{unknown}/draft", "New entry"),
     Listed("incident-gone", f"/incidents/{NOBODY}", "There is nothing here", 404),
     Listed("catalogue", "/catalogue", "Catalogue"),
@@ -53,6 +54,12 @@ PAGES: Final = (
         "catalogue-entry", "/catalogue/raw-sql-text", "A plain string where SQLAlchemy expects SQL"
     ),
     Listed("catalogue-debt", "/catalogue/documents/missing", "Documentation debt"),
+    Listed(
+        "document",
+        "/catalogue/documents/python-services.md?entry=raw-sql-text",
+        "python-services.md",
+    ),
+    Listed("document-gone", "/catalogue/documents/nobody.md", "There is nothing here", 404),
     Listed("catalogue-import", "/catalogue/documents/new", "Import documents"),
     Listed("ask", "/ask", "Ask"),
     Listed("ask-unknown", "/ask?text=webhook+signature+differs", "Ask"),

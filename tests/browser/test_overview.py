@@ -119,7 +119,7 @@ def test_the_first_visit_turns_green_when_what_it_proposes_was_sent(
     first_page: Page, empty_service: Service
 ) -> None:
     first_page.goto("/")
-    expect(first_page.get_by_text("Waiting for a record")).to_be_visible()
+    expect(first_page.get_by_text("Waiting for the record")).to_be_visible()
     assert serious_findings(first_page) == []
     proposed = first_page.locator("#curl").inner_text()
     address = re.search(r"http://\S+", proposed)
@@ -133,5 +133,30 @@ def test_the_first_visit_turns_green_when_what_it_proposes_was_sent(
     expect(first_page.get_by_text("It came.")).to_be_visible()
     assert serious_findings(first_page) == []
     link = first_page.get_by_role("link", name="See its chain")
-    assert link.get_attribute("href") == "/chains/order-1001"
-    assert empty_service.get("/api/chains/order-1001").json()["match"]["known_issue_id"]
+    chain = re.search(r'"correlation_id": "(first-[0-9a-f]{8})"', proposed)
+    assert chain
+    assert link.get_attribute("href") == f"/chains/{chain[1]}"
+    assert empty_service.get(f"/api/chains/{chain[1]}").json()["match"]["known_issue_id"]
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents"])
+def test_incidents_are_walked_with_the_keyboard(page: Page, path: str) -> None:
+    page.goto(path)
+    links = page.locator("[data-list] a.plain[href^='/incidents/']")
+    focused = page.locator("[data-list] a:focus")
+    addresses = [links.nth(n).get_attribute("href") for n in range(3)]
+
+    walked = []
+    for key in "kjjkk":
+        page.keyboard.press(key)
+        walked.append(focused.get_attribute("href"))
+    page.keyboard.press("?")
+    help_told = page.locator("#keys").inner_text()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+
+    first, second, third = addresses
+    assert walked == [first, second, third, second, first]
+    assert "next, previous incident" in help_told
+    page.wait_for_url(f"**{second}")

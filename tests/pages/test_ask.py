@@ -1,5 +1,8 @@
 """Any error, asked about."""
 
+import asyncio
+import re
+
 import httpx
 import pytest
 
@@ -67,6 +70,35 @@ async def test_a_long_question_gets_its_answer_at_once(client: httpx.AsyncClient
     assert "/catalogue/raw-sql-text" in page.text
     assert "lines</span>" in page.text
     assert too_long.status_code == 400
+
+
+async def test_a_correlation_id_alone_leads_to_its_chain(client: httpx.AsyncClient) -> None:
+    for chain in ("order-1001", "a/b:c=d"):
+        record = {"service": "payment", "message": "paid", "correlation_id": chain}
+        await client.post("/ingest/logs", json=record)
+
+    pages = [
+        (await client.get("/ask", params={"text": asked})).text
+        for asked in (" order-1001\n", "a/b:c=d", "order-1002", "order-1001 failed")
+    ]
+
+    assert 'href="/chains/order-1001"' in pages[0]
+    led = [re.findall(r'href="(/chains/[^"]+)"', page) for page in pages[:2]]
+    assert [(await client.get(one)).status_code for (one,) in led] == [200, 200]
+    assert [("See the chain" in page) for page in pages] == [True, True, False, False]
+
+
+async def test_while_a_whole_log_is_read_others_are_answered(client: httpx.AsyncClient) -> None:
+    log = "2026-11-21 INFO order 1 paid in 3 ms\n" * 25_000
+    asking = asyncio.create_task(client.post("/ask", data={"text": log}))
+    answered = 0
+
+    while not asking.done():
+        await asyncio.sleep(0.005)
+        answered += 1
+
+    assert asking.result().status_code == 200
+    assert answered > 10
 
 
 async def test_an_error_that_nothing_explains_is_said_plainly(client: httpx.AsyncClient) -> None:

@@ -1,7 +1,9 @@
 """`/incidents/{id}`: what it shows, and that its forms work without a script."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -39,13 +41,29 @@ class Visitor:
         return answer.text
 
     async def post(self, what: str, **form: Any) -> httpx.Response:
-        given = {"done_by": "Ada", "version": (await self.api())["version"], **form}
+        version = (await self.api())["version"]
+        if what == "verdict":
+            version = verdicts_version(await self.page())
+        given = {"done_by": "Ada", "version": version, **form}
         return await self.client.post(f"{self.path}/{what}", data=given)
 
 
-async def sent(client: httpx.AsyncClient, message: str) -> Visitor:
+def verdicts_version(page: str) -> str:
+    """As the forms of the page carry it; without one nobody has said anything."""
+    form = r'/verdict"[^>]*>\s*(?:<input[^>]*>\s*)*?<input[^>]*"version" value="(\d+)"'
+    found = re.search(form, page)
+    return found[1] if found else "0"
+
+
+async def sent(client: httpx.AsyncClient, message: str, **more: Any) -> Visitor:
     """The incident that this error opened."""
-    record = {"service": "shop", "level": "error", "message": message, "release": "1.2"}
+    record: dict[str, Any] = {
+        "service": "shop",
+        "level": "error",
+        "message": message,
+        "release": "1.2",
+    }
+    record |= more
     await client.post("/ingest/logs", json=record)
     for _ in range(600):
         if found := (await client.get("/api/incidents")).json()["incidents"]:
@@ -233,6 +251,45 @@ async def test_a_rejected_fix_is_gone_and_can_be_taken_back(known: Visitor) -> N
     assert "Confirmed by Ada" in await known.page()
 
 
+async def test_two_people_who_judge_at_once_see_each_other(known: Visitor) -> None:
+    both_read = verdicts_version(await known.page())
+    form = {"known_issue_id": "raw-sql-text", "version": both_read}
+    first = await known.post("verdict", **form, say="reject", done_by="Grace", note="other pool")
+    late = await known.post("verdict", **form, say="confirm")
+    stands = (await known.api())["match"]
+    again = await known.post(
+        "verdict", **{**form, "version": verdicts_version(late.text)}, say="confirm"
+    )
+
+    assert (first.status_code, late.status_code, again.status_code) == (303, 412, 303)
+    assert (
+        "Grace changed this incident while you were reading it: rejected raw-sql-text" in late.text
+    )
+    assert "other pool" in late.text
+    assert "Do it all the same: confirm raw-sql-text" in late.text
+    assert stands is None
+    assert "Confirmed by Ada" in await known.page()
+
+
+async def test_of_many_verdicts_on_one_version_one_counts(known: Visitor) -> None:
+    form = {"known_issue_id": "raw-sql-text", "version": 0}
+
+    answers = await asyncio.gather(
+        *(known.post("verdict", **form, say=say) for say in ("confirm", "reject") * 4)
+    )
+
+    assert sorted(one.status_code for one in answers) == [303] + [412] * 7
+
+
+async def test_a_verdict_without_a_version_is_refused(known: Visitor) -> None:
+    form = {"known_issue_id": "raw-sql-text", "say": "confirm"}
+
+    answer = await known.client.post(f"{known.path}/verdict", data=form)
+
+    assert answer.status_code == 400
+    assert (await known.api())["match"] is not None
+
+
 async def test_an_entry_that_does_not_hold_cannot_be_confirmed(known: Visitor) -> None:
     answer = await known.post("verdict", say="confirm", known_issue_id="enum-drift")
 
@@ -295,6 +352,46 @@ async def test_a_draft_is_previewed_with_its_effect_and_saved_as_the_fix(
     assert '<strong class="num good">+1</strong>' in looked.text
     assert (before, saved.status_code) == (False, 303)
     assert "<p>Bind it.</p>" in await unknown.page()
+
+
+async def test_the_heading_names_the_type_and_the_service_of_the_error(
+    client: httpx.AsyncClient,
+) -> None:
+    raised = {"type": "app.table.ZoneMissing", "message": f"no tariff for zone 7 {'in it ' * 90}"}
+    visitor = await sent(client, "tariff table has no row", exception=raised)
+
+    (heading,) = re.findall(r"<h1>(.*?)</h1>", await visitor.page())
+    assert heading.startswith("ZoneMissing: no tariff for zone … in it")
+    assert heading.endswith(("in… (shop)", "it… (shop)"))
+    assert len(heading) < 160
+
+
+async def test_a_draft_as_it_is_begun_passes_its_own_check_once_it_says_what_to_do(
+    client: httpx.AsyncClient,
+) -> None:
+    raised = {"type": "LedgerClosed", "message": "ledger of 2026-10 is closed"}
+    visitor = await sent(client, "invoice not drawn", exception=raised)
+    (text,) = re.findall(
+        r"<textarea[^>]*>(.*?)</textarea>", await visitor.page("/draft"), re.DOTALL
+    )
+    text = unescape(text).replace("[what to do]", "Open it.")
+    form = {"document": "ledger.md", "step": "save"}
+
+    broken = await visitor.client.post(
+        f"{visitor.path}/draft",
+        data={**form, "text": text.replace("invoice not drawn\nLedger", "L")},
+    )
+    saved = await visitor.client.post(f"{visitor.path}/draft", data={**form, "text": text})
+
+    assert (broken.status_code, saved.status_code) == (400, 303)
+    assert "sample 1 of 1 matches nothing" in unescape(broken.text)
+    assert "<p>Open it.</p>" in await visitor.page()
+
+
+async def test_a_draft_names_the_lines_of_the_entry_that_it_took_from(unknown: Visitor) -> None:
+    draft = await unknown.page("/draft?entry=raw-sql-text")
+
+    assert "/catalogue/documents/python-services.md?entry=raw-sql-text" in draft
 
 
 async def test_a_draft_takes_the_fix_of_another_entry_along(unknown: Visitor) -> None:

@@ -1,5 +1,8 @@
+import json
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import asyncpg
 import httpx
@@ -107,18 +110,44 @@ async def test_nothing_stored_shows_how_to_send_the_first_record_to_this_very_ad
     assert "http://test/ingest/logs" in page.text
 
 
+async def test_a_chain_that_no_example_names_is_not_waited_for(client: httpx.AsyncClient) -> None:
+    for chain in ("order-1", "first-", "first-0123456Z", "first-01234567' OR 1"):
+        answer = await client.get("/first-record/arrival", params={"chain": chain})
+
+        assert answer.status_code == 400
+
+
+async def test_settings_lead_to_a_test_record(client: httpx.AsyncClient) -> None:
+    assert 'href="/first-record"' in (await client.get("/settings")).text
+
+
+async def test_what_is_not_written_down_leads_to_the_draft_of_its_incident(
+    client: httpx.AsyncClient, connection: asyncpg.Connection, database: Database
+) -> None:
+    await stored(client)
+    one = await add_counted(connection, database, "v1:a", chains=2, root_at=this_hour())
+
+    for path in ("/", "/catalogue/documents/missing"):
+        page = (await client.get(path)).text
+
+        assert f'href="/incidents/{one}/draft"' in page
+
+
 async def test_the_record_that_the_first_visit_proposes_is_taken_and_seen_to_arrive(
     client: httpx.AsyncClient,
 ) -> None:
-    before = datetime.now(UTC).isoformat()
-    waiting = await client.get("/first-record/arrival", params={"since": before})
+    first = unescape((await client.get("/")).text)
+    (proposed,) = re.findall(r"-d '(\{.*?\})'</code>", first, re.DOTALL)
+    address = re.search(r"/first-record/arrival\?chain=first-[0-9a-f]{8}", first)
+    assert address
     await stored(client)
-    arrived = await client.get(
-        "/first-record/arrival", params={"since": before}, headers={"HX-Request": "true"}
-    )
+    waiting = await client.get(address[0])
+    await client.post("/ingest/logs", json=json.loads(proposed))
+    arrived = await client.get(address[0], headers={"HX-Request": "true"})
 
-    assert "Waiting for a record" in waiting.text
+    assert "Waiting for the record" in waiting.text
     assert "It came." in arrived.text
+    assert "charge failed" in arrived.text
     assert "<html" in waiting.text
     assert "<html" not in arrived.text
 

@@ -89,12 +89,14 @@ def test_ctrl_c_stops_all_it_started_and_a_second_start_finds_its_data(tmp_path:
                 assert httpx.post(f"{api}/ingest/logs", json=record).status_code == 202
             family = psutil.Process(up.pid).children(recursive=True)
             kept = httpx.get(f"{api}/api/chains/kept").json()["records"]
+            settings = httpx.get(f"{api}/settings").text
         finally:
             up.send_signal(signal.SIGINT)
             code = up.wait(60)
 
         assert code == 0, (tmp_path / f"{run}.log").read_text()
         assert len(kept) == 1
+        assert f"<code>{tmp_path / 'data'}</code>" in settings
         assert not [process for process in family if process.is_running()]
         assert not (tmp_path / "data" / "postgres" / "postmaster.pid").exists()
 

@@ -1,5 +1,5 @@
 // The keyboard on the page of log records: what is chosen is what has the focus.
-import { onKeys } from "./keys.js";
+import { onKeys, step } from "./keys.js";
 
 const rows = () => [...document.querySelectorAll("#log-rows > .log > details > summary")];
 
@@ -8,20 +8,11 @@ function chosen() {
   return row ? row.querySelector("summary") : null;
 }
 
-function move(step) {
-  const all = rows();
-  if (!all.length) return;
-  const here = all.indexOf(chosen());
-  const next = here < 0 ? 0 : Math.min(Math.max(here + step, 0), all.length - 1);
-  all[next].focus({ preventScroll: true });
-  all[next].scrollIntoView({ block: "nearest" });
-}
-
 export function watchKeys(box, tail) {
   onKeys({
     "/": () => { box.focus(); box.select(); },
-    j: () => move(1),
-    k: () => move(-1),
+    j: () => step(rows(), chosen(), 1),
+    k: () => step(rows(), chosen(), -1),
     o: () => {
       const row = document.activeElement?.closest?.(".log");
       if (row) location.assign(row.dataset.chain);

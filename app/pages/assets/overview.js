@@ -31,7 +31,7 @@ function options(uPlot, series, width) {
     label, fill: colour(name), width: 0, paths: bars(uPlot), points: { show: false },
   });
   return {
-    width, height: HEIGHT, padding: [6, 0, 0, 0],
+    width, height: HEIGHT, padding: [6, 18, 0, 0],
     legend: { show: false },
     cursor: {
       y: false, points: { show: false },
