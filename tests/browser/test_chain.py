@@ -33,6 +33,8 @@ def test_the_root_of_a_real_scenario_is_marked_and_leads_to_its_fix(
     root = page.locator(".record.is-root")
     expect(root).to_have_count(1)
     expect(page.locator(".cause .tier-exact")).to_be_visible()
+    expect(page.locator(".cause .fix-text")).to_contain_text("text(")
+    expect(page.locator(".cause .fix-text")).to_be_visible()
     links = page.locator(".cause-fix a").evaluate_all("all => all.map(a => a.pathname)")
     assert "/catalogue/raw-sql-text" in links
     assert f"/incidents/{service.incident('raw-sql-text')}" in links

@@ -60,6 +60,36 @@ async def test_a_chain_shows_root_order_attempts_gaps_and_skew(client: httpx.Asy
     assert "clock of ledger" not in html
 
 
+async def test_the_top_of_a_failing_chain_tells_what_began_it_and_what_to_do_without_a_click(
+    client: httpx.AsyncClient,
+) -> None:
+    failed = datetime.now(UTC) - timedelta(minutes=3)
+    await _send(client, [
+        {"service": "gateway", "message": "POST /orders", "correlation_id": "o-1",
+         "timestamp": (failed - timedelta(seconds=1)).isoformat()},
+        {"service": "payment", "message": "POST /payments failed", "correlation_id": "o-1",
+         "timestamp": failed.isoformat(), "level": "error",
+         "exception": {"type": "TypeError",
+                       "message": "Object of type UUID is not JSON serializable"}},
+    ])  # fmt: skip
+
+    html = await _page(client, "/chains/o-1")
+
+    chain = (await client.get("/api/chains/o-1")).json()
+    top = unescape(html[html.index("<h1") : html.index("What happened")])
+    cause, fix = top.split('<div class="cause-fix">')
+    assert "TypeError: Object of type UUID is not JSON serializable</h1>" in cause
+    assert "payment" in cause
+    assert f"{failed:%Y-%m-%d %H:%M:%S} UTC" in cause
+    assert "POST /payments failed" in cause
+    for told in ("exact", "UUID", f"/incidents/{chain['incident_id']}"):
+        assert told in fix
+    shown = fix[: fix.index("Open the incident")]
+    first = chain["match"]["fix"].strip().split()[:3]
+    assert " ".join(first).strip("`") in re.sub(r"<[^>]+>", "", shown)
+    assert "<details" not in shown
+
+
 async def test_a_record_opens_to_its_own_frames_before_those_of_libraries(
     client: httpx.AsyncClient,
 ) -> None:

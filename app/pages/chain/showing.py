@@ -127,6 +127,7 @@ def _values(chain: ChainView, key: Key | None, total: int, choice: Choice) -> di
         "is_part": bool(choice.first or choice.last),
         "last": choice.last,
         "as_html": markdown.render,
+        "opening": markdown.opening,
     }
 
 
