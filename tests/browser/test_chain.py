@@ -114,7 +114,7 @@ def test_quiet_records_of_a_long_chain_come_when_they_are_asked_for(page: Page) 
     expect(records).to_have_count(401)
     records.nth(5).locator("summary.line").click()
 
-    expect(records.nth(5).locator(".opened dl").first).to_contain_text("search-eu-1")
+    expect(records.nth(5).locator(".log-fields")).to_contain_text("search-eu-1")
     assert page.url.endswith(f"/chains/{LONG}")
     assert LONG_RECORDS > 401
 
@@ -126,7 +126,7 @@ def test_an_address_opens_a_record_amid_the_quiet_ones(page: Page, service: Serv
     page.goto(f"/chains/{LONG}?record={wanted['record_id']}#r-{wanted['record_id']}")
 
     row = page.locator(f"#r-{wanted['record_id']}")
-    expect(row.locator(".opened dl").first).to_be_visible()
+    expect(row.locator(".log-fields")).to_be_visible()
     expect(row).to_be_in_viewport()
 
 
@@ -136,8 +136,8 @@ def test_a_record_leads_to_what_its_instance_logged_around_it(page: Page) -> Non
 
     page.locator(".record[id]:has(details[open])").get_by_text("Before and after").click()
 
-    expect(page.locator(".beside .here")).to_contain_text("calling payment")
-    expect(page.locator(".beside")).to_contain_text("request received from gateway")
+    expect(page.locator(".log-here")).to_contain_text("calling payment")
+    expect(page.locator(".log-rows")).to_contain_text("request received from gateway")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -125,7 +125,7 @@ def test_an_opened_record_and_its_menus_fit_a_phone(page: Page, screenshots: Pat
     expect(page.locator(".log-opened")).to_be_visible()
     page.screenshot(path=screenshots / "logs-opened-phone.png", full_page=True)
     for menu in ("Columns", "Export"):
-        page.locator(".log-menu summary", has_text=menu).click()
+        page.locator(".menu summary", has_text=menu).click()
         assert sideways(page) == (0, [])
 
 
@@ -200,7 +200,7 @@ def test_columns_and_wrap_stand_in_the_address(page: Page, service: Service) -> 
     send(service, "cuff " + "long " * 80, attributes={"size": 41})
     page.goto("/logs?q=cuff")
     low = page.locator(ROWS).first.bounding_box()
-    page.locator(".log-menu summary", has_text="Columns").click()
+    page.locator(".menu summary", has_text="Columns").click()
     page.get_by_placeholder("attr.order_id").fill("attr.size")
     page.get_by_role("checkbox", name="level").uncheck()
     page.get_by_role("button", name="Show").click()

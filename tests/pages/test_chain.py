@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
@@ -101,8 +102,8 @@ async def test_a_record_opens_to_its_own_frames_before_those_of_libraries(
     own, library = opened.index("/srv/ledger/app/accounts.py"), opened.index("library frames")
     assert own < opened.index("/srv/ledger/app/routes.py") < library
     assert library < opened.index("site-packages/starlette/routing.py")
-    assert "Before and after on this instance" in opened
-    assert "Raw JSON" in opened
+    assert "Before and after" in opened
+    assert "Copy JSON" in opened
 
 
 async def test_a_long_chain_folds_what_is_quiet_and_opens_it_part_by_part(
@@ -267,18 +268,19 @@ async def test_a_chain_is_told_as_markdown(client: httpx.AsyncClient) -> None:
     assert re.search(r"70\.0 ms  ERROR +ledger: booking failed ◀ root", answer.text)
 
 
-async def test_a_record_has_a_page_with_what_stands_around_it(client: httpx.AsyncClient) -> None:
+async def test_a_record_of_a_chain_opens_to_the_one_page_that_a_record_has(
+    client: httpx.AsyncClient,
+) -> None:
     await _send(client, rich())
-    chain = (await client.get(f"/api/chains/{RICH}")).json()
-    record = next(one for one in chain["records"] if one["message"] == "calling order")
-    path = f"/records/{record['record_id']}?chain={RICH}&at={record['occurred_at']}"
 
-    html = await _page(client, path)
-    part = await _page(client, path, **PART)
-    elsewhere = await client.get(path.replace(RICH, "other"), headers=BROWSER)
+    html = await _page(client, f"/chains/{RICH}")
+    addresses = {unescape(one) for one in re.findall(r'href="(/[^"]*record_id=[^"]*)"', html)}
+    pages = [await _page(client, one) for one in addresses]
+    parts = [await _page(client, one, **PART) for one in addresses]
+    elsewhere = await client.get(addresses.pop().replace(RICH, "other"), headers=BROWSER)
 
-    assert "POST /checkout 502" in html
-    assert "<html" not in part
-    assert "POST /checkout 502" not in part
-    assert "calling order" in part
+    assert "/records/" not in html
+    assert {urlsplit(one).path for one in addresses} == {"/logs/record"}
+    assert all('id="context"' in one and f"/chains/{RICH}?record=" in one for one in pages)
+    assert all("<html" not in one and "Copy JSON" in one for one in parts)
     assert elsewhere.status_code == 404

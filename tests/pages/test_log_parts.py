@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from app.normalise.record import ReportedException, Severity
 from app.pages.log_asking import USUAL_COLUMNS, LogsAsked, columns_of
 from app.pages.log_narrowing import term_for
-from app.pages.log_record import flat
 from app.pages.log_rows import cell_of
 from app.pages.log_trouble import point
 from app.pages.record_errors import errors_in
+from app.query.attributes import flat
 from app.query.log_views import LogView
 from app.query.search import parse_search, to_text
 
