@@ -33,9 +33,8 @@ from app.query.cursors import InvalidCursor, read_cursor, write_cursor
 from app.query.log_views import LogView
 from app.settings import Settings
 
-OPENED: Final = 40
-"""Records of a page that come ready to open; of a longer one its errors, and what is asked for."""
-OPENED_ERRORS: Final = 12
+OPENED: Final = 4
+"""Records of a page that come opened: its roots, and what is asked for."""
 OPENED_BYTES: Final = 50_000
 """What is opened is drawn about three times: as text, as frames, as JSON."""
 _INSTANT: Final = timedelta(microseconds=1)
@@ -146,15 +145,15 @@ async def _total(database: Database, chain: ChainView) -> int:
 def _opened(correlation_id: str, rows: Sequence[Row], wanted: UUID | None) -> dict[UUID, Opened]:
     """Those that come opened, within `OPENED_BYTES`; others are asked for when they are opened."""
     drawn = [row for row in rows if isinstance(row, RecordRow)]
-    chosen = sorted(drawn if len(drawn) <= OPENED else [], key=lambda row: row.is_quiet)
-    first = [row for row in drawn if row.mark.root or row.record.record_id == wanted]
-    errors = [row for row in drawn if row.record.signature_id][:OPENED_ERRORS]
+    chosen = [row for row in drawn if row.record.record_id == wanted]
+    roots = [row for row in drawn if row.mark.root and row not in chosen]
     found: dict[UUID, Opened] = {}
     left = OPENED_BYTES
-    for row in (*first[:OPENED_ERRORS], *errors, *chosen):
+    for row in (*chosen, *roots)[:OPENED]:
         size = len(msgspec.json.encode(row.record))
-        if row.record.record_id not in found and size <= left:
-            record = LogView(**msgspec.structs.asdict(row.record), correlation_id=correlation_id)
+        if size <= left:
+            named = msgspec.structs.asdict(row.record)
+            record = LogView(**named, correlation_id=correlation_id)
             found[record.record_id] = opened(record, LogsAsked())
             left -= size
     return found
