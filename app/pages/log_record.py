@@ -15,6 +15,7 @@ from app.pages.log_parameters import ASKED
 from app.pages.log_rows import rows_of
 from app.pages.opened_record import opened
 from app.query.log_queries import one_record
+from app.query.log_views import LogView
 from app.query.record_place import place_of
 from app.query.searching import UnknownRecord, surroundings
 from app.query.signature_links import signature_links
@@ -39,7 +40,8 @@ async def show_record(
 ) -> Response[str]:
     """The record; as a page of its own also what its instance logged before and after."""
     place = place_of(correlation_id, occurred_at, record_id)
-    values: dict[str, Any] = {}
+    before: tuple[LogView, ...] = ()
+    after: tuple[LogView, ...] = ()
     if asks_for_part(request):
         async with database.reading(seconds=settings.search_seconds) as session:
             record = await one_record(session, place)
@@ -54,13 +56,10 @@ async def show_record(
     else:
         work = surroundings(database, place, limit=AROUND, seconds=settings.search_seconds)
         around = await while_connected(request, work)
-        record = around.record
-        values = {
-            "before": rows_of(around.before, log_asked.columns, {}),
-            "after": rows_of(around.after, log_asked.columns, {}),
-        }
+        before, record, after = around.before, around.record, around.after
+    names = {one.signature_id for one in (*before, record, *after) if one.signature_id}
     async with database.reading(seconds=settings.search_seconds) as session:
-        links = await signature_links(session, filter(None, [record.signature_id]))
+        links = await signature_links(session, names)
     return await pages.draw(
         request,
         "log_record.html",
@@ -68,7 +67,8 @@ async def show_record(
         row=rows_of([record], log_asked.columns, links)[0],
         told=opened(record, log_asked, links.get(record.signature_id or "")),
         asked=log_asked,
-        **values,
+        before=rows_of(before, log_asked.columns, links),
+        after=rows_of(after, log_asked.columns, links),
     )
 
 

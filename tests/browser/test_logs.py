@@ -249,7 +249,7 @@ def test_a_row_that_arrives_live_is_the_row_that_a_search_shows(
 def test_suggestions_that_come_late_replace_none_that_are_newer(page: Page) -> None:
     page.goto("/logs")
     held: list[Route] = []
-    page.route(re.compile(r"completion\?q=l&"), held.append)
+    page.route(re.compile(r"completion\?q=l&"), lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no builtin
     page.locator("#q").press_sequentially("l")
     expect(page.locator("body")).to_be_visible()
     page.wait_for_timeout(300)
@@ -285,7 +285,7 @@ def test_a_box_whose_suggestions_fail_just_has_none(page: Page, errors: list[str
     assert errors == []
 
 
-def test_what_is_chosen_within_a_word_replaces_the_word(page: Page) -> None:
+def test_what_is_chosen_within_a_word_replaces_the_word(page: Page, errors: list[str]) -> None:
     page.goto("/logs?q=level:warnong has:exception")
     page.evaluate("q.focus(), q.setSelectionRange(10, 10)")
     page.keyboard.press("ArrowDown")
@@ -293,6 +293,7 @@ def test_what_is_chosen_within_a_word_replaces_the_word(page: Page) -> None:
     page.keyboard.press("Tab")
 
     expect(page.locator("#q")).to_have_value("level:warning has:exception")
+    errors[:] = [one for one in errors if "status of 400" not in one]
 
 
 def test_where_the_clipboard_is_out_of_reach_the_text_is_selected(page: Page) -> None:

@@ -11,7 +11,7 @@ from app.query.chain_queries import Key
 from app.query.chain_views import ChainView
 from app.query.cursors import InvalidCursor, write_cursor
 
-READ_AT_ONCE: Final = 300
+READ_AT_ONCE: Final = 500
 """Reading and ordering so many takes less than a reader notices."""
 
 
