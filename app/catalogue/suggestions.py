@@ -1,8 +1,9 @@
 """Entries that share rare words with an error: a hint for people, never an answer."""
 
 import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from heapq import nlargest
 from typing import Final
 
@@ -15,6 +16,7 @@ LEAST_SCORE: Final = 0.12
 LEAST_WORDS: Final = 2
 HIGHEST_SCORE: Final = 0.49
 _TITLE_WEIGHT: Final = 2.0
+_WORD: Final = re.compile(r"[^\W_][\w-]*")
 
 
 class Suggestions:
@@ -36,7 +38,9 @@ class Suggestions:
     def for_subject(self, subject: Subject) -> list[Match]:
         """The likest entries, at most three."""
         heads = [f"{e.type} {e.message}" for e in subject.report.errors]
-        words = set(stems(" ".join(heads) or subject.text[:4_000])) & self._rarity.keys()
+        text = " ".join(heads) or subject.text[:4_000]
+        words = set(stems(text)) & self._rarity.keys()
+        said = {word: one for one in _WORD.findall(text) for word in stems(one)}
         length = math.sqrt(sum(self._rarity[word] ** 2 for word in words)) or 1.0
         scores: defaultdict[str, float] = defaultdict(float)
         shared: dict[str, list[str]] = defaultdict(list)
@@ -49,11 +53,16 @@ class Suggestions:
                 known_issue_id=name,
                 tier=Tier.SUGGESTED,
                 score=round(min(score, HIGHEST_SCORE), 3),
-                evidence=(Evidence(clause="words in common", quote=", ".join(shared[name])),),
+                evidence=(Evidence(clause="words in common", quote=_listed(said, shared[name])),),
             )
             for score, name in nlargest(MOST, ((score, name) for name, score in scores.items()))
             if score >= LEAST_SCORE and len(shared[name]) >= LEAST_WORDS
         ]
+
+
+def _listed(said: Mapping[str, str], words: Iterable[str]) -> str:
+    """The words as the error says them, not their stems."""
+    return ", ".join(dict.fromkeys(said.get(word, word) for word in words))
 
 
 def _words(issue: KnownIssue) -> dict[str, float]:

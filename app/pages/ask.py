@@ -18,7 +18,7 @@ from app.catalogue.model import KnownIssue, Match, Tier
 from app.database import Database, DatabaseUnavailable
 from app.pages import markdown
 from app.pages.drawing import Pages
-from app.pages.evidence import Line, marked_lines
+from app.pages.highlight import Line, marked_lines, quoted_marks
 from app.pages.record_errors import Raised, errors_of
 from app.query import ask_queries
 from app.query.ask_queries import Seen
@@ -127,7 +127,7 @@ def _read(matcher: Matcher, text: str, service: str) -> Answer:
         Found(
             match=match,
             issue=matcher.issues[match.known_issue_id],
-            lines=marked_lines(text, match.evidence if match.tier is not Tier.SUGGESTED else ()),
+            lines=_marked(text, match),
         )
         for match in matches
     )
@@ -140,6 +140,12 @@ def _read(matcher: Matcher, text: str, service: str) -> Answer:
         suggestions=() if is_known else found,
         looked_at=len(matcher.issues),
     )
+
+
+def _marked(text: str, match: Match) -> tuple[Line, ...]:
+    """Words in common are no evidence, and are not marked."""
+    evidence = match.evidence if match.tier is not Tier.SUGGESTED else ()
+    return marked_lines(text, quoted_marks(text, evidence))
 
 
 async def _stored(database: Database, signature_id: str, text: str) -> tuple[Seen | None, str]:

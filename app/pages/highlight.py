@@ -1,4 +1,7 @@
-"""Which words of an error and of a document are the same, as lines with marked pieces. Pure."""
+"""Words that are marked in an error or a document, as lines with marked pieces. Pure.
+
+Without its marks a line is the line of the text: only its end may be cut off, and that shows.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,13 +12,17 @@ import msgspec
 from app.catalogue.model import Evidence
 from app.catalogue.words import COMMON, stems
 
-Span = tuple[int, int]
-"""From a character to the one behind the last."""
+Mark = tuple[int, int, int]
+"""From a character to the one behind the last, and its number from 1."""
 
-MOST_LINES: Final = 12
-MOST_CHARACTERS: Final = 600
+AROUND: Final = 3
+"""Lines shown before and after one that is marked."""
+ENDS: Final = 2
+"""Lines of the beginning and of the end that are shown in any case."""
+MOST_LINES: Final = 14
+"""So many lines are shown whole; of more the ends and what is marked."""
+MOST_CHARACTERS: Final = 2_000
 """Of one line."""
-_AROUND: Final = 1
 _RARE_LENGTH: Final = 4
 _PHRASE: Final = 3
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -24,32 +31,33 @@ _BETWEEN: Final = re.compile(r"[^\W_]|[.!?][`*]*\s|\n\s*[-*\n]")
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A part of a line, and whether it is marked."""
+    """A part of a line; `mark` is the number of its mark, 0: it is not marked."""
 
     text: str
-    is_marked: bool
+    mark: int = 0
 
 
-class Line(msgspec.Struct, frozen=True):
-    """A line; `number` 0 stands for lines that are left out."""
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line, numbered from 1; or, with `left_out`, so many lines that are not shown."""
 
-    number: int
-    pieces: tuple[Piece, ...]
+    number: int = 0
+    pieces: tuple[Piece, ...] = ()
+    left_out: int = 0
 
 
-def quoted_spans(text: str, evidence: Iterable[Evidence]) -> tuple[Span, ...]:
-    """Where in an error the quotes of its match stand."""
+def quoted_marks(text: str, evidence: Iterable[Evidence]) -> tuple[Mark, ...]:
+    """Where in an error the quotes of its match stand, numbered as they are listed."""
     found = []
-    for one in evidence:
+    for number, one in enumerate(evidence, 1):
         start = one.start
-        if not text.startswith(one.quote, max(start, 0)) or start < 0:
+        if start < 0 or not text.startswith(one.quote, start):
             start = text.find(one.quote)
         if one.quote and start >= 0:
-            found.append((start, start + len(one.quote)))
-    return _merged(found)
+            found.append((start, start + len(one.quote), number))
+    return tuple(found)
 
 
-def shared_spans(text: str, other: str) -> tuple[Span, ...]:
+def shared_marks(text: str, other: str) -> tuple[Mark, ...]:
     """Runs of words of `text` that stand in `other` too: two or more, or one that is rare."""
     known = set(stems(other))
     runs: list[list[re.Match[str]]] = []
@@ -66,7 +74,7 @@ def shared_spans(text: str, other: str) -> tuple[Span, ...]:
     telling = [run for run in runs if _says_something(run)]
     # Beside a whole phrase that is shared a single word is noise.
     least = 2 if any(len(run) >= _PHRASE for run in telling) else 1
-    return tuple((run[0].start(), run[-1].end()) for run in telling if len(run) >= least)
+    return tuple((run[0].start(), run[-1].end(), 1) for run in telling if len(run) >= least)
 
 
 def _says_something(run: Sequence[re.Match[str]]) -> bool:
@@ -74,44 +82,47 @@ def _says_something(run: Sequence[re.Match[str]]) -> bool:
     return len(run) > 1 or (len(only) >= _RARE_LENGTH and not COMMON.issuperset(stems(only)))
 
 
-def marked_lines(text: str, spans: Sequence[Span], *, most: int = MOST_LINES) -> tuple[Line, ...]:
-    """The lines with marks and one around each; without a mark the last lines.
+def marked_lines(text: str, marks: Sequence[Mark], *, most: int = MOST_LINES) -> tuple[Line, ...]:
+    """Every line of a text of at most `most`; else the ends and what is marked, with lines around.
 
-    At most `most`, and of a line at most 600 characters.
+    No more than twice `most` are shown, however many are marked.
     """
-    lines = list(_lines(text.rstrip(), spans))
-    marked = [n for n, line in enumerate(lines) if any(piece.is_marked for piece in line.pieces)]
-    wanted = {m for n in marked for m in range(n - _AROUND, n + _AROUND + 1)}
-    kept = sorted(wanted & set(range(len(lines)))) if marked else range(len(lines))[-most:]
-    return tuple(_with_gaps([lines[n] for n in kept][:most]))
+    lines = list(_lines(text.rstrip(), _apart(marks)))
+    if len(lines) <= most:
+        return tuple(lines)
+    marked = [n for n, line in enumerate(lines) if any(piece.mark for piece in line.pieces)]
+    ends = [*range(ENDS), *range(len(lines) - ENDS, len(lines))]
+    around = [m for n in marked for m in range(n - AROUND, n + AROUND + 1)]
+    wanted = list(dict.fromkeys(n for n in (*ends, *around) if 0 <= n < len(lines)))
+    return tuple(_with_gaps(lines, sorted(wanted[: 2 * most])))
 
 
-def _with_gaps(lines: Sequence[Line]) -> Iterator[Line]:
-    before = lines[0].number if lines else 0
-    for line in lines:
-        if line.number > before + 1:
-            yield Line(0, ())
-        yield line
-        before = line.number
+def _with_gaps(lines: Sequence[Line], shown: Iterable[int]) -> Iterator[Line]:
+    following = 0
+    for n in shown:
+        if n > following:
+            yield Line(left_out=n - following)
+        yield lines[n]
+        following = n + 1
 
 
-def _lines(text: str, spans: Sequence[Span]) -> Iterator[Line]:
+def _lines(text: str, marks: Sequence[Mark]) -> Iterator[Line]:
     start = 0
     for number, line in enumerate(text.split("\n"), start=1):
         end = start + len(line)
-        own = [(max(a, start) - start, min(b, end) - start) for a, b in spans]
-        yield Line(number, pieces(line, [(a, b) for a, b in own if a < b]))
+        own = [(max(a, start) - start, min(b, end) - start, m) for a, b, m in marks]
+        yield Line(number=number, pieces=pieces(line, [one for one in own if one[0] < one[1]]))
         start = end + 1
 
 
-def pieces(line: str, spans: Sequence[Span]) -> tuple[Piece, ...]:
+def pieces(line: str, marks: Sequence[Mark]) -> tuple[Piece, ...]:
     """The line taken apart at its marks; what is too long is cut, and the cut is shown."""
     found = []
     place = 0
-    for start, end in _merged(spans):
-        found += [Piece(line[place:start], is_marked=False), Piece(line[start:end], is_marked=True)]
+    for start, end, number in _apart(marks):
+        found += [Piece(line[place:start]), Piece(line[start:end], number)]
         place = end
-    found.append(Piece(line[place:], is_marked=False))
+    found.append(Piece(line[place:]))
     return tuple(_cut(piece for piece in found if piece.text))
 
 
@@ -119,17 +130,17 @@ def _cut(found: Iterable[Piece]) -> Iterator[Piece]:
     left = MOST_CHARACTERS
     for piece in found:
         if len(piece.text) > left:
-            yield Piece(f"{piece.text[:left]}…", piece.is_marked)
+            yield Piece(f"{piece.text[:left]}…", piece.mark)
             return
         left -= len(piece.text)
         yield piece
 
 
-def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
-    found: list[Span] = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((start, end))
-    return tuple(found)
+def _apart(marks: Iterable[Mark]) -> list[Mark]:
+    """In order; where two overlap the first one counts."""
+    found: list[Mark] = []
+    for start, end, number in sorted(marks):
+        begins = max(start, found[-1][1]) if found else start
+        if end > begins:
+            found.append((begins, end, number))
+    return found

@@ -15,7 +15,7 @@ from app.database import Database
 from app.incidents.changes import UnknownIncident
 from app.pages.author import name_of
 from app.pages.drawing import Pages
-from app.pages.highlight import Line, marked_lines, quoted_spans, shared_spans
+from app.pages.highlight import Line, marked_lines, quoted_marks, shared_marks
 from app.pages.incident_words import possible_changes, spoken_title, told
 from app.pages.markdown import render, render_line
 from app.query import incident_queries
@@ -135,7 +135,7 @@ async def _read_hours(
 
 def _error_lines(fix: FixView) -> tuple[Line, ...]:
     evidence = fix.match.evidence if fix.match else ()
-    return marked_lines(fix.error, quoted_spans(fix.error, evidence))
+    return marked_lines(fix.error, quoted_marks(fix.error, evidence))
 
 
 def _document_lines(fix: FixView) -> tuple[Line, ...]:
@@ -143,7 +143,7 @@ def _document_lines(fix: FixView) -> tuple[Line, ...]:
     if not fix.match or not fix.symptoms:
         return ()
     quotes = " ".join(one.quote for one in fix.match.evidence)
-    return marked_lines(fix.symptoms, shared_spans(fix.symptoms, quotes), most=8)
+    return marked_lines(fix.symptoms, shared_marks(fix.symptoms, quotes), most=8)
 
 
 def _clauses(match: MatchView | None) -> list[HeldClause]:
@@ -153,6 +153,6 @@ def _clauses(match: MatchView | None) -> list[HeldClause]:
     found = []
     for one in match.evidence:
         kind, _, words = one.clause.partition(": ")
-        lines = marked_lines(words, shared_spans(words, one.quote))
+        lines = marked_lines(words, shared_marks(words, one.quote))
         found.append(HeldClause(kind=kind, lines=lines, line=one.line))
     return found

@@ -19,7 +19,9 @@ _LATE: Final = (ReadersBusy, TookTooLong, SearchTooSlow)
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
     start: int
-    """What is replaced: from here to the caret."""
+    """What is replaced, from here …"""
+    end: int
+    """… to here."""
     suggestions: tuple[Suggestion, ...]
 
 
@@ -35,7 +37,9 @@ async def complete_search(
         known = await known_values(database, place, now=datetime.now(UTC))
     except _LATE:
         known = Known()
-    return Completion(start=place.start, suggestions=tuple(suggestions(place, known)))
+    return Completion(
+        start=place.start, end=place.end, suggestions=tuple(suggestions(place, known))
+    )
 
 
 handlers = (complete_search,)

@@ -10,6 +10,7 @@ from app.pages.log_asking import ATTRIBUTE
 from app.pages.wording import machine
 from app.query.log_views import LogView
 from app.query.signature_links import SignatureLink
+from app.query.views import RecordView
 
 LONGEST: Final = 2_000
 """Characters of a message that a row shows; all of it stands in the opened record."""
@@ -36,6 +37,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     """Of the record by itself."""
     chain: str
+    """Of the record within its chain."""
 
 
 def rows_of(
@@ -48,8 +50,8 @@ def rows_of(
             message=record.message[:LONGEST],
             error=error_of(record),
             link=links.get(record.signature_id or ""),
-            address=record_address(record),
-            chain=f"/chains/{quote(record.correlation_id, safe='')}",
+            address=record_address(record.correlation_id, record),
+            chain=chain_address(record),
         )
         for record in records
     ]
@@ -64,13 +66,20 @@ def error_of(record: LogView) -> str:
     return "" if told in record.message else told[:LONGEST]
 
 
-def record_address(record: LogView) -> str:
+def record_address(correlation_id: str, record: RecordView) -> str:
     named = {
-        "correlation_id": record.correlation_id,
+        "correlation_id": correlation_id,
         "occurred_at": machine(record.occurred_at),
         "record_id": str(record.record_id),
     }
     return f"/logs/record?{urlencode(named)}"
+
+
+def chain_address(record: LogView) -> str:
+    """The chain of a record, opened at it."""
+    name = str(record.record_id)
+    named = urlencode({"record": name, "at": machine(record.occurred_at)})
+    return f"/chains/{quote(record.correlation_id, safe='')}?{named}#r-{name}"
 
 
 def cell_of(record: LogView, column: str) -> str:

@@ -1,5 +1,6 @@
 """Markdown of documents -> HTML for a page: only its own tags, and nothing that is loaded."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -42,6 +43,17 @@ def render(text: str) -> Markup:
     """
     # A long text is a draft that somebody types: each of its states would be kept.
     return _kept(text) if len(text) <= _LONGEST_KEPT else _rendered(text)
+
+
+def opening(text: str, *, most: int = 900) -> tuple[str, str]:
+    """The first blocks of a text of at most `most` characters, at least one, and the rest."""
+    if len(text) <= most:
+        return text, ""
+    lines = re.split(r"(?<=\n)", text)
+    starts = [token.map[0] for token in _PARSER.parse(text) if token.level == 0 and token.map]
+    shown = [n for n in starts[1:] if len("".join(lines[:n])) <= most]
+    cut = shown[-1] if shown else next(iter(starts[1:]), len(lines))
+    return "".join(lines[:cut]), "".join(lines[cut:])
 
 
 def _rendered(text: str) -> Markup:

@@ -15,13 +15,14 @@ from app.pages import (
     importing,
     incident,
     incidents,
+    log_live,
     logs,
     overview,
     settings_page,
     targets,
 )
 from app.pages.assets import get_asset
-from app.pages.chain import record_page, showing
+from app.pages.chain import showing
 from app.pages.failing import Handler
 from app.pages.guard import refuse_foreign_forms
 
@@ -35,7 +36,6 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *settings_page.handlers,
     *targets.handlers,
     *showing.handlers,
-    *record_page.handlers,
     *logs.handlers,
     *incident.handlers,
 )
@@ -54,4 +54,5 @@ def make_router(failing: dict[int | type[Exception], Handler]) -> Router:
         exception_handlers=failing,
         include_in_schema=False,
     )
-    return Router(path="/", route_handlers=[drawn, get_asset])
+    # Not compressed: what waits to be compressed comes late.
+    return Router(path="/", route_handlers=[drawn, get_asset, *log_live.handlers])

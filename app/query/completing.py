@@ -5,6 +5,7 @@ from typing import Final
 
 from app.database import Database
 from app.query import queries, service_queries
+from app.query.attributes import flat
 from app.query.search.complete import VALUES_OF, Known, Place
 from app.query.search.model import Everything
 from app.query.searching import Asked, search_page
@@ -45,4 +46,4 @@ async def _attributes(database: Database, now: datetime) -> tuple[str, ...]:
     span = Span(since=now - REACH, until=now + timedelta(minutes=5))
     asked = Asked(search=Everything(), span=span, seconds=SECONDS)
     page = await search_page(database, asked, after=None, limit=SAMPLE)
-    return tuple(sorted({name for record in page.records for name in record.attributes}))
+    return tuple(sorted({name for record in page.records for name, _ in flat(record.attributes)}))

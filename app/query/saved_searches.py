@@ -1,6 +1,7 @@
 """Searches that people keep by name: what is stored, and how."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -44,7 +45,7 @@ class SavedSearch(msgspec.Struct, frozen=True, kw_only=True):
     until: str = msgspec.field(name="to")
     columns: tuple[str, ...]
     link: str
-    """Opens the search: its answer for whoever follows it."""
+    """Opens the page of log records with the search."""
     version: int
     """The number in the ETag."""
     created_at: datetime
@@ -62,10 +63,13 @@ def check(name: str, wanted: SavedSearchRequest, *, now: datetime) -> None:
     check_columns(wanted.columns)
 
 
-def link_of(q: str, since: str, until: str, *, public_url: str = "") -> str:
-    """The address of its answer: under `public_url`, or relative to the service."""
-    given = {"q": q, "from": since, "to": until}
-    return f"{public_url.rstrip('/')}/api/logs?" + urlencode({n: v for n, v in given.items() if v})
+def link_of(
+    q: str, since: str, until: str, columns: Sequence[str] = (), *, public_url: str = ""
+) -> str:
+    """The address of the page that shows it: under `public_url`, or relative to the service."""
+    given = [("q", q), ("from", since), ("to", until), *(("columns", one) for one in columns)]
+    asked = urlencode([(name, value) for name, value in given if value])
+    return f"{public_url.rstrip('/')}/logs" + (f"?{asked}" if asked else "")
 
 
 async def list_saved(session: AsyncSession, *, public_url: str) -> list[SavedSearch]:
@@ -114,7 +118,7 @@ async def delete_saved(session: AsyncSession, name: str) -> None:
 
 
 def _view(row: Any, public_url: str) -> SavedSearch:
-    link = link_of(row["query"], row["since"], row["until"], public_url=public_url)
+    link = link_of(row["query"], row["since"], row["until"], row["columns"], public_url=public_url)
     named = {**row, "q": row["query"], "link": link}
     return SavedSearch(
         **{n: named[n] for n in SavedSearch.__struct_fields__ if n != "columns"},

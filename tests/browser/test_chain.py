@@ -33,6 +33,8 @@ def test_the_root_of_a_real_scenario_is_marked_and_leads_to_its_fix(
     root = page.locator(".record.is-root")
     expect(root).to_have_count(1)
     expect(page.locator(".cause .tier-exact")).to_be_visible()
+    expect(page.locator(".cause .fix-text")).to_contain_text("text(")
+    expect(page.locator(".cause .fix-text")).to_be_visible()
     links = page.locator(".cause-fix a").evaluate_all("all => all.map(a => a.pathname)")
     assert "/catalogue/raw-sql-text" in links
     assert f"/incidents/{service.incident('raw-sql-text')}" in links
@@ -112,7 +114,7 @@ def test_quiet_records_of_a_long_chain_come_when_they_are_asked_for(page: Page) 
     expect(records).to_have_count(401)
     records.nth(5).locator("summary.line").click()
 
-    expect(records.nth(5).locator(".opened dl").first).to_contain_text("search-eu-1")
+    expect(records.nth(5).locator(".log-fields")).to_contain_text("search-eu-1")
     assert page.url.endswith(f"/chains/{LONG}")
     assert LONG_RECORDS > 401
 
@@ -124,7 +126,7 @@ def test_an_address_opens_a_record_amid_the_quiet_ones(page: Page, service: Serv
     page.goto(f"/chains/{LONG}?record={wanted['record_id']}#r-{wanted['record_id']}")
 
     row = page.locator(f"#r-{wanted['record_id']}")
-    expect(row.locator(".opened dl").first).to_be_visible()
+    expect(row.locator(".log-fields")).to_be_visible()
     expect(row).to_be_in_viewport()
 
 
@@ -134,8 +136,8 @@ def test_a_record_leads_to_what_its_instance_logged_around_it(page: Page) -> Non
 
     page.locator(".record[id]:has(details[open])").get_by_text("Before and after").click()
 
-    expect(page.locator(".beside .here")).to_contain_text("calling payment")
-    expect(page.locator(".beside")).to_contain_text("request received from gateway")
+    expect(page.locator(".log-here")).to_contain_text("calling payment")
+    expect(page.locator(".log-rows")).to_contain_text("request received from gateway")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

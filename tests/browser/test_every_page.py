@@ -31,7 +31,6 @@ PAGES: Final = (
     Listed("first-record", "/first-record", "First record"),
     Listed("chain", "/chains/{chain}", "Chain {chain}"),
     Listed("chain-unknown", "/chains/{unknown_chain}", "Chain {unknown_chain}"),
-    Listed("chain-record", "/records/{record_in_chain}", "Record"),
     Listed("chain-gone", "/chains/never-seen", "There is nothing here", 404),
     Listed("logs", "/logs", "Logs"),
     Listed(
@@ -81,10 +80,6 @@ def filled(address: str, service: Service) -> str:
         address = address.replace("{chain}", service.chain("raw-sql-text"))
     if "{unknown_chain}" in address:
         address = address.replace("{unknown_chain}", service.chain(None))
-    if "{record_in_chain}" in address:
-        place = service.record("has:exception")
-        named = urlencode({"chain": place["correlation_id"], "at": place["occurred_at"]})
-        address = address.replace("{record_in_chain}", f"{place['record_id']}?{named}")
     if "{record}" in address:
         named = urlencode(service.record("has:exception"))
         address = address.replace("{record}", named)

@@ -2,12 +2,14 @@
 
 import re
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.looking import PHONE, serious_findings, sideways
 from tests.browser.stage import Service
@@ -125,7 +127,7 @@ def test_an_opened_record_and_its_menus_fit_a_phone(page: Page, screenshots: Pat
     expect(page.locator(".log-opened")).to_be_visible()
     page.screenshot(path=screenshots / "logs-opened-phone.png", full_page=True)
     for menu in ("Columns", "Export"):
-        page.locator(".log-menu summary", has_text=menu).click()
+        page.locator(".menu summary", has_text=menu).click()
         assert sideways(page) == (0, [])
 
 
@@ -196,11 +198,120 @@ def test_what_the_live_tail_brings_opens_too_and_is_only_text(page: Page, servic
     assert row.locator("img, script").count() == 0
 
 
+def test_a_new_search_leaves_the_tail_live(page: Page, service: Service) -> None:
+    go_live(page, "service:tailor")
+    page.locator("#q").fill("service:tailor hemline")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("hemline"))
+    expect(page.locator("#log-live-state")).to_contain_text("live")
+    asked = query_of(page)
+    send(service, "hemline pinned", "pleat pressed")
+    expect(page.locator(ROWS).first).to_contain_text("hemline pinned")
+    page.get_by_role("link", name="1h", exact=True).click()
+    page.wait_for_url(re.compile("from=-1h"))
+    expect(page.locator("#log-live-state")).to_contain_text("live")
+    page.get_by_role("button", name="Live", exact=True).click()
+    expect(page.locator("#log-live-state")).to_have_text("")
+    page.get_by_role("link", name="6h", exact=True).click()
+    page.wait_for_url(re.compile("from=-6h"))
+
+    assert asked == {"q": "service:tailor hemline", "live": "yes"}
+    assert "live" not in query_of(page)
+
+
+def test_a_row_that_arrives_live_is_the_row_that_a_search_shows(
+    page: Page, service: Service
+) -> None:
+    failed = {"type": "TypeError", "message": "Object of type UUID is not JSON serializable"}
+    send(service, "cutting failed", level="error", exception=failed)
+    page.goto("/logs?q=cutting&columns=service&columns=attr.size")
+    known = page.locator(f"{ROWS} .badge.known")
+    for _ in range(60):
+        if known.count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    page.get_by_role("button", name="Live", exact=True).click()
+    expect(page.locator("#log-live-state")).to_contain_text("live")
+    send(service, "cutting failed", level="error", exception=failed, attributes={"size": 4})
+    expect(page.locator(ROWS)).to_have_count(2)
+    fresh = page.locator(ROWS).first
+    expect(fresh).not_to_have_class(re.compile("log-fresh"))
+    arrived = " ".join(fresh.inner_text().split())
+    page.reload()
+    expect(page.locator(ROWS)).to_have_count(2)
+
+    expect(known).to_have_count(2)
+    assert " ".join(page.locator(ROWS).first.inner_text().split()) == arrived
+    assert "uuid-not-json-serializable" in arrived
+
+
+def test_suggestions_that_come_late_replace_none_that_are_newer(page: Page) -> None:
+    page.goto("/logs")
+    held: list[Route] = []
+    page.route(re.compile(r"completion\?q=l&"), lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no builtin
+    page.locator("#q").press_sequentially("l")
+    expect(page.locator("body")).to_be_visible()
+    page.wait_for_timeout(300)
+    page.locator("#q").press_sequentially("evel:warn")
+    option = page.get_by_role("option")
+    expect(option).to_have_text(["warning"])
+    for route in held:
+        with suppress(PlaywrightError):
+            route.fulfill(
+                json={
+                    "start": 0,
+                    "end": 1,
+                    "suggestions": [
+                        {"insert": "late", "label": "late", "detail": "", "is_open": False}
+                    ],
+                }
+            )
+    page.wait_for_timeout(200)
+
+    expect(option).to_have_text(["warning"])
+    assert held
+
+
+def test_a_box_whose_suggestions_fail_just_has_none(page: Page, errors: list[str]) -> None:
+    page.goto("/logs")
+    page.route(re.compile("/logs/completion"), lambda route: route.fulfill(status=503, body="no"))
+    with page.expect_response(re.compile("/logs/completion")):
+        page.locator("#q").press_sequentially("serv")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("q=serv"))
+
+    errors[:] = [one for one in errors if "503" not in one]
+    assert errors == []
+
+
+def test_what_is_chosen_within_a_word_replaces_the_word(page: Page, errors: list[str]) -> None:
+    page.goto("/logs?q=level:warnong has:exception")
+    page.evaluate("q.focus(), q.setSelectionRange(10, 10)")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option").first).to_have_text("warning")
+    page.keyboard.press("Tab")
+
+    expect(page.locator("#q")).to_have_value("level:warning has:exception")
+    errors[:] = [one for one in errors if "status of 400" not in one]
+
+
+def test_where_the_clipboard_is_out_of_reach_the_text_is_selected(page: Page) -> None:
+    page.add_init_script("delete Navigator.prototype.clipboard")
+    page.goto("/logs?q=service:tariff has:exception")
+    page.locator(".menu summary", has_text="Export").click()
+    page.get_by_role("button", name="Copy command").click()
+
+    expect(page.locator("#announcer")).to_have_text("Selected, press Ctrl+C")
+    expect(page.get_by_text("Selected, press Ctrl+C").last).to_be_visible()
+    assert page.evaluate("getSelection().toString()").startswith("prodsentinel logs")
+
+
 def test_columns_and_wrap_stand_in_the_address(page: Page, service: Service) -> None:
     send(service, "cuff " + "long " * 80, attributes={"size": 41})
     page.goto("/logs?q=cuff")
     low = page.locator(ROWS).first.bounding_box()
-    page.locator(".log-menu summary", has_text="Columns").click()
+    page.locator(".menu summary", has_text="Columns").click()
     page.get_by_placeholder("attr.order_id").fill("attr.size")
     page.get_by_role("checkbox", name="level").uncheck()
     page.get_by_role("button", name="Show").click()

@@ -19,6 +19,12 @@ def test_rare_words_in_common_suggest_an_entry_and_are_its_evidence() -> None:
     assert 0 < match.score <= HIGHEST_SCORE
 
 
+def test_the_words_in_common_are_told_as_the_error_says_them() -> None:
+    (match,) = suggested("Steam in the pantry: are both Samovars on?")
+
+    assert set(match.evidence[0].quote.split(", ")) >= {"Steam", "Samovars"}
+
+
 def test_one_word_or_common_ones_suggest_nothing() -> None:
     assert suggested("samovar") == []
     assert suggested("the error was not found in the file") == []

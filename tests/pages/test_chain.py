@@ -1,12 +1,15 @@
 """The page of a chain, as the server draws it."""
 
+import asyncio
 import gzip
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
@@ -14,6 +17,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from app.pages.chain.paging import READ_AT_ONCE
+from app.pages.chain.showing import OPENED
 from tests.browser.chain_stage import LONG, RICH, long, rich
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +35,16 @@ async def _page(client: httpx.AsyncClient, path: str, **headers: str) -> str:
     answer = await client.get(path, headers={**BROWSER, **headers})
     assert answer.status_code == 200, answer.text
     return answer.text
+
+
+async def _settled(client: httpx.AsyncClient, name: str) -> dict[str, Any]:
+    """The chain once it has its incident: records may wait in a spool, and for the digest."""
+    for _ in range(300):
+        answer = await client.get(f"/api/chains/{name}")
+        if answer.status_code == 200 and answer.json()["incident_id"]:
+            return dict(answer.json())
+        await asyncio.sleep(0.1)
+    pytest.fail(f"{name} has no incident")
 
 
 def _rows(html: str) -> list[str]:
@@ -60,6 +75,36 @@ async def test_a_chain_shows_root_order_attempts_gaps_and_skew(client: httpx.Asy
     assert "clock of ledger" not in html
 
 
+async def test_the_top_of_a_failing_chain_tells_what_began_it_and_what_to_do_without_a_click(
+    client: httpx.AsyncClient,
+) -> None:
+    failed = datetime.now(UTC) - timedelta(minutes=3)
+    await _send(client, [
+        {"service": "gateway", "message": "POST /orders", "correlation_id": "o-1",
+         "timestamp": (failed - timedelta(seconds=1)).isoformat()},
+        {"service": "payment", "message": "POST /payments failed", "correlation_id": "o-1",
+         "timestamp": failed.isoformat(), "level": "error",
+         "exception": {"type": "TypeError",
+                       "message": "Object of type UUID is not JSON serializable"}},
+    ])  # fmt: skip
+
+    chain = await _settled(client, "o-1")
+    html = await _page(client, "/chains/o-1")
+
+    top = unescape(html[html.index("<h1") : html.index("What happened")])
+    cause, fix = top.split('<div class="cause-fix">')
+    assert "TypeError: Object of type UUID is not JSON serializable</h1>" in cause
+    assert "payment" in cause
+    assert f"{failed:%Y-%m-%d %H:%M:%S} UTC" in cause
+    assert "POST /payments failed" in cause
+    for told in ("exact", "UUID", f"/incidents/{chain['incident_id']}"):
+        assert told in fix
+    shown = fix[: fix.index("Open the incident")]
+    first = chain["match"]["fix"].strip().split()[:3]
+    assert " ".join(first).strip("`") in re.sub(r"<[^>]+>", "", shown)
+    assert "<details" not in shown
+
+
 async def test_a_record_opens_to_its_own_frames_before_those_of_libraries(
     client: httpx.AsyncClient,
 ) -> None:
@@ -71,8 +116,8 @@ async def test_a_record_opens_to_its_own_frames_before_those_of_libraries(
     own, library = opened.index("/srv/ledger/app/accounts.py"), opened.index("library frames")
     assert own < opened.index("/srv/ledger/app/routes.py") < library
     assert library < opened.index("site-packages/starlette/routing.py")
-    assert "Before and after on this instance" in opened
-    assert "Raw JSON" in opened
+    assert "Before and after" in opened
+    assert "Copy JSON" in opened
 
 
 async def test_a_long_chain_folds_what_is_quiet_and_opens_it_part_by_part(
@@ -116,7 +161,7 @@ async def test_a_chain_too_long_to_read_at_once_is_walked_to_its_end(
         assert pages > 1 or "1,700 records were read" in html
         path = unescape(unread[1]) if unread else ""
 
-    assert pages == 4
+    assert pages == math.ceil(1_700 / READ_AT_ONCE)
     assert set(seen) == {"row 7", "row 700", "row 1400"}
 
 
@@ -157,6 +202,22 @@ async def test_records_that_hold_much_are_opened_when_they_are_asked_for(
     assert answer.text.count("Open this record") == 30
 
 
+async def test_only_the_roots_come_opened_and_others_when_they_are_asked_for(
+    client: httpx.AsyncClient,
+) -> None:
+    await _send(client, [
+        {"service": "import", "message": f"row {n} refused", "correlation_id": "refused",
+         "level": "error" if n % 2 else "info",
+         "exception": {"type": f"Refused{chr(65 + n)}", "message": "no"} if n % 2 else None}
+        for n in range(20)
+    ])  # fmt: skip
+
+    html = await _page(client, "/chains/refused")
+
+    assert 1 <= html.count('class="log-opened"') <= OPENED
+    assert html.count("Open this record") == 20 - html.count('class="log-opened"')
+
+
 async def test_a_chain_that_is_not_there_says_so(client: httpx.AsyncClient) -> None:
     unknown = await client.get("/chains/never-seen", headers=BROWSER)
     unsafe = await client.get("/chains/%3Cscript%3Ealert(1)%3C/script%3E", headers=BROWSER)
@@ -171,7 +232,7 @@ async def test_a_chain_with_what_an_incident_kept_of_it_says_so(
     client: httpx.AsyncClient, connection: Any
 ) -> None:
     await _send(client, rich())
-    await _page(client, f"/chains/{RICH}")
+    await _settled(client, RICH)
     await connection.execute("DELETE FROM log_records")
 
     html = await _page(client, f"/chains/{RICH}")
@@ -184,8 +245,7 @@ async def test_a_chain_of_which_nothing_is_left_leads_to_its_incident(
     client: httpx.AsyncClient, connection: Any
 ) -> None:
     await _send(client, rich())
-    await _page(client, f"/chains/{RICH}")
-    incident = (await client.get(f"/api/chains/{RICH}")).json()["incident_id"]
+    incident = (await _settled(client, RICH))["incident_id"]
     await connection.execute("DELETE FROM log_records")
     await connection.execute("DELETE FROM incident_evidence")
 
@@ -237,18 +297,19 @@ async def test_a_chain_is_told_as_markdown(client: httpx.AsyncClient) -> None:
     assert re.search(r"70\.0 ms  ERROR +ledger: booking failed ◀ root", answer.text)
 
 
-async def test_a_record_has_a_page_with_what_stands_around_it(client: httpx.AsyncClient) -> None:
+async def test_a_record_of_a_chain_opens_to_the_one_page_that_a_record_has(
+    client: httpx.AsyncClient,
+) -> None:
     await _send(client, rich())
-    chain = (await client.get(f"/api/chains/{RICH}")).json()
-    record = next(one for one in chain["records"] if one["message"] == "calling order")
-    path = f"/records/{record['record_id']}?chain={RICH}&at={record['occurred_at']}"
 
-    html = await _page(client, path)
-    part = await _page(client, path, **PART)
-    elsewhere = await client.get(path.replace(RICH, "other"), headers=BROWSER)
+    html = await _page(client, f"/chains/{RICH}")
+    addresses = {unescape(one) for one in re.findall(r'href="(/[^"]*record_id=[^"]*)"', html)}
+    pages = [await _page(client, one) for one in addresses]
+    parts = [await _page(client, one, **PART) for one in addresses]
+    elsewhere = await client.get(addresses.pop().replace(RICH, "other"), headers=BROWSER)
 
-    assert "POST /checkout 502" in html
-    assert "<html" not in part
-    assert "POST /checkout 502" not in part
-    assert "calling order" in part
+    assert "/records/" not in html
+    assert {urlsplit(one).path for one in addresses} == {"/logs/record"}
+    assert all('id="context"' in one and f"/chains/{RICH}?record=" in one for one in pages)
+    assert all("<html" not in one and "Copy JSON" in one for one in parts)
     assert elsewhere.status_code == 404

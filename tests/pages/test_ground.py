@@ -129,7 +129,6 @@ def test_without_the_built_files_pages_read_and_say_how_to_build_them(tmp_path: 
     [
         "/catalogue/documents/imported?at={}",
         "/logs/record?correlation_id=a&record_id=7d3c1a52-8a0f-4c0e-9c1b-2f6f0f0d9a11&occurred_at={}",
-        "/records/7d3c1a52-8a0f-4c0e-9c1b-2f6f0f0d9a11?chain=a&at={}",
         "/logs?from={}",
     ],
 )

@@ -6,17 +6,20 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.normalise.record import ReportedException, Severity
 from app.pages.log_asking import USUAL_COLUMNS, LogsAsked, columns_of
+from app.pages.log_live import read_events
 from app.pages.log_narrowing import term_for
-from app.pages.log_record import flat
 from app.pages.log_rows import cell_of
 from app.pages.log_trouble import point
 from app.pages.record_errors import errors_in
+from app.query.attributes import flat
+from app.query.live_events import skipped
 from app.query.log_views import LogView
 from app.query.search import parse_search, to_text
 
@@ -138,3 +141,20 @@ Traceback (most recent call last):
     raise OrderLost(key)
 app.errors.OrderLost: o-17
 """
+
+
+def test_events_of_the_tail_are_taken_apart_without_a_loss() -> None:
+    one, other = record(message="a\n\nb"), record(service="gateway")
+    lost = skipped(3, "too many at once")
+    payload = b"".join([
+        b"retry: 2000\nid: first\n\n",
+        lost,
+        b"id: c-1\ndata: " + msgspec.json.encode(one) + b"\n\n",
+        b"id: c-2\ndata: " + msgspec.json.encode(other) + b"\n\n",
+    ])  # fmt: skip
+
+    came = read_events(payload)
+
+    assert came.records == (one, other)
+    assert came.place == "c-2"
+    assert came.others == b"retry: 2000\nid: first\n\n" + lost

@@ -205,19 +205,24 @@ async def test_a_saved_search_is_kept_refused_replaced_and_deleted(
         303, 409, 303, 400, 303, 404,
     ]  # fmt: skip
     assert saved.headers["location"] == "/logs?q=level%3Aerror&columns=service"
+    assert "No search is saved under this name" in gone.text
+    assert kept["link"].endswith("/logs?q=other&columns=service")
     assert 'value="other"' in again.text
     assert (kept["q"], kept["columns"]) == ("other", ["service"])
 
 
 async def test_the_box_is_offered_what_is_stored(client: httpx.AsyncClient) -> None:
-    await send(client, {"service": "payment", "message": "a", "attributes": {"order_id": 1}})
+    values = {"order_id": 1, "http": {"status": 503}}
+    await send(client, {"service": "payment", "message": "a", "attributes": values})
 
     issues = await offered(client, "issue:raw")
     attributes = await offered(client, "attr.or")
+    nested = await offered(client, "attr.ht")
     levels = await offered(client, "a -level:err")
 
     assert "raw-sql-text" in issues
     assert attributes == ["attr.order_id:"]
+    assert nested == ["attr.http.status:"]
     assert levels == ["error"]
 
 
@@ -256,3 +261,38 @@ async def statements_of(client: httpx.AsyncClient, address: str) -> list[str]:
     found = [statement for engine, statement in seen if engine in readers]
     # How many values stand in a list is no statement of its own.
     return [re.sub(r"IN \([^)]*\)", "IN (…)", statement) for statement in found]
+
+
+async def test_the_page_ends_now_unless_a_record_comes_from_a_clock_that_is_ahead(
+    client: httpx.AsyncClient,
+) -> None:
+    now = datetime.now(UTC)
+    await send(client, {"service": "payment", "message": "usual"})
+    ends = [await end_of(client) for _ in range(2)]
+    ahead = now + timedelta(minutes=4)
+    await send(client, {"service": "payment", "message": "early", "timestamp": ahead.isoformat()})
+    later = await end_of(client)
+    html = (await client.get("/logs?from=-15m")).text
+
+    assert all(abs(end - now) < timedelta(minutes=1) for end in ends)
+    assert later >= ahead
+    assert "early" in html
+
+
+async def end_of(client: httpx.AsyncClient) -> datetime:
+    """Of the time that the histogram shows."""
+    html = (await client.get("/logs/histogram?from=-15m")).text
+    return datetime.fromisoformat(
+        re.findall(r'<time datetime="([^"]+)"', html[: html.index("</figcaption>")])[-1]
+    )
+
+
+async def test_htmx_gets_the_rows_alone(client: httpx.AsyncClient) -> None:
+    await send(client, {"service": "payment", "message": "one"})
+
+    part = (
+        await client.get("/logs", headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    ).text
+
+    assert part.strip().startswith('<li class="log ')
+    assert "<html" not in part

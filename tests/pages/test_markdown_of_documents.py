@@ -1,8 +1,10 @@
 """Markdown as pages show it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.pages.markdown import is_safe_link, render, render_line
+from app.pages.markdown import is_safe_link, opening, render, render_line
 from tests.pages.payloads import PAYLOADS, dangers
 
 
@@ -52,3 +54,21 @@ def test_a_title_shows_code_and_nothing_else() -> None:
 )
 def test_links_lead_to_pages_and_mailboxes_alone(url: str, is_safe: bool) -> None:
     assert is_safe_link(url) is is_safe
+
+
+@given(
+    blocks=st.lists(
+        st.sampled_from(["do this", "- a\n- b", "```\nx\n\ny\n```", "# h", "\x0c", ""])
+    ),
+    most=st.integers(1, 40),
+)
+def test_the_opening_and_the_rest_are_the_text_and_no_block_is_cut(
+    blocks: list[str], most: int
+) -> None:
+    text = "\n\n".join(blocks)
+
+    first, rest = opening(text, most=most)
+
+    assert first + rest == text
+    assert render(first) + render(rest) == render(text)
+    assert len(text) > most or not rest

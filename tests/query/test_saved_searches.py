@@ -1,3 +1,5 @@
+from urllib.parse import parse_qs, urlsplit
+
 import httpx
 import pytest
 
@@ -18,10 +20,16 @@ async def test_a_saved_search_is_found_again_with_a_link_that_opens_it(
 
     found = (await client.get(PATH)).json()
     opened = await client.get(found["link"])
+    address = urlsplit(found["link"])
 
     assert found == saved
     assert {name: found[name] for name in SEARCH} == SEARCH
-    assert [one["message"] for one in opened.json()["records"]] == ["it timed out"]
+    assert (address.path, parse_qs(address.query)) == (
+        "/logs",
+        {"q": [SEARCH["q"]], "from": ["-1d"], "columns": ["service", "attr.order_id"]},
+    )
+    assert "it timed out" in opened.text
+    assert opened.headers["content-type"].startswith("text/html")
     assert [one["name"] for one in (await client.get("/api/saved-searches")).json()] == [
         "late-payments"
     ]

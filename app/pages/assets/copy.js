@@ -15,6 +15,23 @@ async function fetched(address) {
   return answer.text();
 }
 
+// Where the clipboard is out of reach, as on plain http, the text is there to be copied by hand.
+function offer(control, text) {
+  const field = document.createElement("textarea");
+  field.className = "copy-by-hand";
+  field.readOnly = true;
+  field.value = text;
+  field.setAttribute("aria-label", "Selected, press Ctrl+C");
+  const said = document.createElement("p");
+  said.className = "copy-by-hand small quiet";
+  said.textContent = "Selected, press Ctrl+C";
+  document.querySelectorAll(".copy-by-hand").forEach((one) => one.remove());
+  control.after(field, said);
+  field.addEventListener("blur", () => { field.remove(); said.remove(); });
+  field.select();
+  announce(said.textContent);
+}
+
 // A promise inside, because some browsers only allow copying at the very moment of the click.
 function write(text) {
   const blob = text.then((said) => new Blob([said], { type: "text/plain" }));
@@ -24,17 +41,15 @@ function write(text) {
 export async function copy(event) {
   const control = event.target.closest("[data-copy], [data-copy-of], [data-copy-from]");
   if (!control || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  // A link leads to its text where copying is not allowed.
-  if (control.href && !navigator.clipboard) return;
   event.preventDefault();
+  const text = textOf(control);
   try {
-    await write(textOf(control));
+    await write(text);
     announce("Copied");
     const label = control.dataset.label ??= control.textContent;
     control.textContent = "Copied";
     setTimeout(() => { control.textContent = label; }, SHOWN_MS);
   } catch {
-    if (control.href) location.assign(control.href);
-    else announce("The browser does not allow copying here");
+    offer(control, await text);
   }
 }

@@ -1,5 +1,6 @@
 // Gives every block of code in a document a button to copy it, and says what a change led to.
 import { announce } from "./announce.js";
+import "./menus.js";
 
 function addCopyButtons(root) {
   for (const block of root.querySelectorAll(".prose pre:not([data-wired])")) {
@@ -15,19 +16,6 @@ function addCopyButtons(root) {
     holder.append(block, button);
   }
 }
-
-// An opened menu is left by Escape, and by a click beside it.
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  const menu = document.querySelector("details.menu[open]");
-  if (!menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]"))
-    if (!menu.contains(event.target)) menu.open = false;
-});
 
 addCopyButtons(document);
 new MutationObserver(() => addCopyButtons(document)).observe(document.body, { childList: true, subtree: true });

@@ -3,6 +3,7 @@ const WAIT_MS = 90;
 
 export function complete(box, list) {
   let start = 0;
+  let end = 0;
   let found = [];
   let active = -1;
   let asking = null;
@@ -49,32 +50,34 @@ export function complete(box, list) {
 
   async function ask() {
     asking?.abort();
-    asking = new AbortController();
-    const units = box.selectionStart;
+    const mine = asking = new AbortController();
     // The service counts characters, a box counts UTF-16 units.
-    const caret = [...box.value.slice(0, units)].length;
+    const units = (count) => [...box.value].slice(0, count).join("").length;
+    const caret = [...box.value.slice(0, box.selectionStart)].length;
     const query = new URLSearchParams({ q: box.value, caret });
     try {
-      const answer = await fetch(`/logs/completion?${query}`, { signal: asking.signal });
-      if (!answer.ok || document.activeElement !== box) return close();
-      const said = await answer.json();
-      start = [...box.value].slice(0, said.start).join("").length;
-      found = said.suggestions;
+      const answer = await fetch(`/logs/completion?${query}`, { signal: mine.signal });
+      const said = answer.ok ? await answer.json() : { suggestions: [] };
+      // What was asked before something else was written is of no use now.
+      if (mine.signal.aborted) return;
+      [start, end] = [units(said.start), units(said.end)];
+      found = document.activeElement === box ? said.suggestions : [];
       show();
-    } catch (error) {
-      if (error.name !== "AbortError") close();
+    } catch {
+      if (!mine.signal.aborted) close();
     }
   }
 
   function soon() {
+    asking?.abort();
     clearTimeout(timer);
     timer = setTimeout(ask, WAIT_MS);
   }
 
   function accept(index) {
     const one = found[index];
-    const text = one.insert + (one.is_open ? "" : " ");
-    box.setRangeText(text, start, box.selectionStart, "end");
+    const text = one.insert + (one.is_open || box.value[end] === " " ? "" : " ");
+    box.setRangeText(text, start, end, "end");
     close();
     box.focus();
     if (one.is_open) ask();

@@ -26,14 +26,8 @@ export function watchKeys(box, tail) {
   });
 }
 
-// Escape goes back one step: out of a menu, out of the box, out of an opened record.
+// Escape goes back one step: out of the box, out of an opened record; menus.js has closed a menu.
 function leave(event) {
-  const menu = document.querySelector(".log-menu[open]");
-  if (menu) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-    return;
-  }
   if (event.target.id === "q") return event.target.blur();
   const row = chosen();
   if (row?.parentElement.open) {

@@ -1,8 +1,8 @@
-// The live tail: records come on top, and nothing that is being read moves.
+// The live tail: records come on top as the service draws them, and nothing that is read moves.
 import { announce } from "./announce.js";
-import { rowOf } from "./log-row.js";
 
 const MOST = 1_000;
+const PAGE = 100;
 const RETRY_MS = 2_000;
 
 export function liveTail() {
@@ -11,7 +11,7 @@ export function liveTail() {
   const pausing = document.getElementById("log-pause");
   const state = document.getElementById("log-live-state");
   const pill = document.getElementById("log-new");
-  if (!list || !button) return { toggle() {}, pause() {} };
+  if (!list || !button) return { toggle() {}, pause() {}, isOn: () => false };
 
   let source = null;
   let cursor = "";
@@ -22,7 +22,7 @@ export function liveTail() {
   let uncounted = false;
   let retry = 0;
   let scheduled = false;
-  const query = button.dataset.q;
+  const asked = [...new FormData(document.getElementById("asked-now"))].filter(([name]) => name !== "from" && name !== "to");
   const seen = new Set([...list.children].map((row) => row.dataset.record));
 
   // Whoever scrolled down, opened a record, stands on one or marked text is reading.
@@ -34,11 +34,17 @@ export function liveTail() {
       || (!marked.isCollapsed && list.contains(marked.anchorNode));
   }
 
-  function take(record) {
-    if (seen.has(record.record_id)) return;
-    seen.add(record.record_id);
+  function rowsIn(html) {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    return [...holder.content.children];
+  }
+
+  function take(row) {
+    if (seen.has(row.dataset.record)) return;
+    seen.add(row.dataset.record);
     came += 1;
-    waiting.push(record);
+    waiting.push(row);
     if (waiting.length > MOST) {
       waiting.shift();
       skipped += 1;
@@ -54,7 +60,7 @@ export function liveTail() {
   }
 
   function flush() {
-    const rows = waiting.map(rowOf).reverse();
+    const rows = waiting.reverse();
     waiting = [];
     list.prepend(...rows);
     for (const row of rows) {
@@ -81,18 +87,20 @@ export function liveTail() {
 
   // What was stored between the drawing of the page, or a break, and now.
   async function catchUp(since) {
-    const asked = new URLSearchParams({ q: query, from: since, limit: MOST });
+    const wanted = new URLSearchParams([...asked, ["from", since]]);
     try {
-      const answer = await fetch(`/api/logs?${asked}`);
+      const answer = await fetch(`/logs?${wanted}`, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
       if (!answer.ok) return;
-      for (const record of (await answer.json()).records.reverse()) take(record);
+      const rows = rowsIn(await answer.text());
+      if (rows.length >= PAGE) uncounted = true;
+      rows.reverse().forEach(take);
     } catch { /* The stream itself tells that the connection is gone. */ }
   }
 
   function open(since) {
-    const asked = new URLSearchParams({ q: query });
-    if (cursor) asked.set("after", cursor);
-    source = new EventSource(`/api/logs/live?${asked}`);
+    const wanted = new URLSearchParams(asked);
+    if (cursor) wanted.set("after", cursor);
+    source = new EventSource(`/logs/live?${wanted}`);
     source.onopen = () => {
       retry = 0;
       tell();
@@ -101,7 +109,7 @@ export function liveTail() {
     };
     source.onmessage = (event) => {
       cursor = event.lastEventId || cursor;
-      take(JSON.parse(event.data));
+      rowsIn(event.data).forEach(take);
     };
     source.addEventListener("skipped", (event) => {
       cursor = event.lastEventId || cursor;
@@ -135,8 +143,10 @@ export function liveTail() {
     history.replaceState(history.state, "", address);
   }
 
+  const isLive = () => Boolean(source || retry);
+
   function toggle() {
-    const isOn = !(source || retry);
+    const isOn = !isLive();
     if (isOn) {
       const newest = list.querySelector("time")?.dateTime;
       open(newest ?? new Date(Date.now() - 60_000).toISOString());
@@ -169,5 +179,5 @@ export function liveTail() {
   });
   addEventListener("pagehide", () => source?.close());
   if (new URLSearchParams(location.search).get("live") === "yes") toggle();
-  return { toggle, pause };
+  return { toggle, pause, isOn: isLive };
 }

@@ -3,6 +3,7 @@ import { complete } from "./log-completion.js";
 import { watchHistogram } from "./log-histogram.js";
 import { watchKeys } from "./log-keys.js";
 import { liveTail } from "./log-live.js";
+import "./menus.js";
 
 const box = document.getElementById("q");
 complete(box, document.getElementById("q-options"));
@@ -27,10 +28,21 @@ function openFacets() {
 document.addEventListener("htmx:after:swap", openFacets);
 wide.addEventListener("change", openFacets);
 
-// Only one menu is open, and none when one looks elsewhere.
+// The tail stays as it is, on or off, whatever is searched next.
+function keepLive(values) {
+  if (tail.isOn()) values.set("live", "yes");
+  else values.delete("live");
+}
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".log-menu[open]"))
-    if (!menu.contains(event.target)) menu.open = false;
+  const link = event.target.closest("a[href]");
+  if (link?.origin !== location.origin || link.pathname !== "/logs") return;
+  const address = new URL(link.href);
+  if (address.searchParams.has("after")) return;
+  keepLive(address.searchParams);
+  link.href = address;
+});
+document.addEventListener("formdata", (event) => {
+  if (new URL(event.target.action).pathname === "/logs") keepLive(event.formData);
 });
 
 // What is empty need not stand in the address.

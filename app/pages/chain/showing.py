@@ -19,20 +19,22 @@ from app.pages.chain.folding import between, folded, window
 from app.pages.chain.paging import READ_AT_ONCE, page_of, with_unread
 from app.pages.chain.rows import RecordRow, Row
 from app.pages.chain.summary import summary_of
-from app.pages.chain.telling import Told, tell
 from app.pages.chain.waterfall import lay_out
 from app.pages.drawing import Pages, asks_for_part
 from app.pages.headers import PRIVATE
+from app.pages.log_asking import LogsAsked
+from app.pages.log_rows import record_address
+from app.pages.opened_record import Opened, opened
 from app.query import chain_queries
 from app.query.chain_queries import Key
 from app.query.chain_reading import RecordsGone, read_chain
 from app.query.chain_views import ChainView
 from app.query.cursors import InvalidCursor, read_cursor, write_cursor
+from app.query.log_views import LogView
 from app.settings import Settings
 
-OPENED: Final = 40
-"""Records of a page that come ready to open; of a longer one its errors, and what is asked for."""
-OPENED_ERRORS: Final = 12
+OPENED: Final = 4
+"""Records of a page that come opened: its roots, and what is asked for."""
 OPENED_BYTES: Final = 50_000
 """What is opened is drawn about three times: as text, as frames, as JSON."""
 _INSTANT: Final = timedelta(microseconds=1)
@@ -119,7 +121,8 @@ def _values(chain: ChainView, key: Key | None, total: int, choice: Choice) -> di
         "axes": waterfall.axes,
         "drawn": drawn,
         "names": {row.record.record_id for row in drawn.rows if isinstance(row, RecordRow)},
-        "told": _opened(drawn.rows, choice.record),
+        "told": _opened(chain.correlation_id, drawn.rows, choice.record),
+        "address_of": partial(record_address, chain.correlation_id),
         "opened": choice.record,
         "total": total,
         "counted": chain_queries.COUNTED,
@@ -127,6 +130,7 @@ def _values(chain: ChainView, key: Key | None, total: int, choice: Choice) -> di
         "is_part": bool(choice.first or choice.last),
         "last": choice.last,
         "as_html": markdown.render,
+        "opening": markdown.opening,
     }
 
 
@@ -138,18 +142,19 @@ async def _total(database: Database, chain: ChainView) -> int:
         return await chain_queries.count_records(session, chain.correlation_id)
 
 
-def _opened(rows: Sequence[Row], wanted: UUID | None) -> dict[UUID, Told]:
+def _opened(correlation_id: str, rows: Sequence[Row], wanted: UUID | None) -> dict[UUID, Opened]:
     """Those that come opened, within `OPENED_BYTES`; others are asked for when they are opened."""
     drawn = [row for row in rows if isinstance(row, RecordRow)]
-    chosen = sorted(drawn if len(drawn) <= OPENED else [], key=lambda row: row.is_quiet)
-    first = [row for row in drawn if row.mark.root or row.record.record_id == wanted]
-    errors = [row for row in drawn if row.record.signature_id][:OPENED_ERRORS]
-    found: dict[UUID, Told] = {}
+    chosen = [row for row in drawn if row.record.record_id == wanted]
+    roots = [row for row in drawn if row.mark.root and row not in chosen]
+    found: dict[UUID, Opened] = {}
     left = OPENED_BYTES
-    for row in (*first[:OPENED_ERRORS], *errors, *chosen):
+    for row in (*chosen, *roots)[:OPENED]:
         size = len(msgspec.json.encode(row.record))
-        if row.record.record_id not in found and size <= left:
-            found[row.record.record_id] = tell(row.record)
+        if size <= left:
+            named = msgspec.structs.asdict(row.record)
+            record = LogView(**named, correlation_id=correlation_id)
+            found[record.record_id] = opened(record, LogsAsked())
             left -= size
     return found
 

@@ -1,6 +1,6 @@
 """What is said of a chain above its waterfall. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,14 +11,25 @@ from app.pages.chain.axis import wrong_clocks
 from app.pages.chain.waterfall import Waterfall
 from app.pages.wording import exact, span
 from app.query.chain_views import ChainView
-from app.query.views import ErrorView
+from app.query.views import ErrorView, RecordView
 from app.signatures.reading.reader import read_error
 
 LONGEST_TITLE: Final = 200
 
 
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """What started a failure, in its own words."""
+
+    headline: str
+    """Type and words of the exception that was raised first."""
+    logged: str
+    """The message it was logged with; empty when the headline says it."""
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     title: str
+    causes: tuple[Cause, ...]
+    """Of the roots, in their order."""
     start: datetime
     length: timedelta
     """Without the pauses between its runs."""
@@ -31,8 +42,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def summary_of(chain: ChainView, waterfall: Waterfall) -> Summary:
     """`chain` with at least one record."""
+    causes = tuple(_causes(chain))
     return Summary(
-        title=_title(chain),
+        title=_title(chain, causes),
+        causes=causes,
         start=waterfall.axes[0].start,
         length=waterfall.length,
         errors=len(chain.errors),
@@ -44,21 +57,30 @@ def summary_of(chain: ChainView, waterfall: Waterfall) -> Summary:
     )
 
 
-def _title(chain: ChainView) -> str:
-    if chain.roots:
-        return _said(chain, chain.roots[0].error)
+def _title(chain: ChainView, causes: Sequence[Cause]) -> str:
+    if causes:
+        return causes[0].headline
     return chain.findings[0].title if chain.findings else "Nothing failed"
 
 
-def _said(chain: ChainView, error: ErrorView) -> str:
+def _causes(chain: ChainView) -> Iterator[Cause]:
+    wanted = {root.error.record_id for root in chain.roots}
+    records = {one.record_id: one for one in chain.records if one.record_id in wanted}
+    for root in chain.roots:
+        error = root.error
+        headline = _headline(error, records.get(error.record_id))
+        logged = " ".join(error.message.split())
+        yield Cause(headline=headline, logged="" if logged in headline else error.message)
+
+
+def _headline(error: ErrorView, record: RecordView | None) -> str:
     """What it said itself; the title of its signature has placeholders for all that varies."""
-    record = next((one for one in chain.records if one.record_id == error.record_id), None)
     causes = read_error(record.message, record.exception).errors if record else ()
     if not causes:
         return error.title
-    cause = causes[0]
-    told = ": ".join(part for part in (cause.type, " ".join(cause.message.split())) if part)
-    return told if 0 < len(told) <= LONGEST_TITLE else error.title
+    first = causes[0]
+    told = ": ".join(part for part in (first.type, " ".join(first.message.split())) if part)
+    return told if len(told) <= LONGEST_TITLE else f"{told[: LONGEST_TITLE - 1]}…"
 
 
 def _names(values: Iterable[str | None]) -> tuple[str, ...]:

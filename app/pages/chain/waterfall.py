@@ -53,6 +53,7 @@ class _Ground:
             by_run[run].append(self.moments[place])
         self.axes = tuple(axis_of(by_run[run]) for run in sorted(by_run))
         self.ends = [max(by_run[run]) for run in sorted(by_run)]
+        self._bars: dict[tuple[int, int], Bar] = {}
         self.places = {one.record_id: place for place, one in enumerate(chain.records)}
 
     def shift(self, record: RecordView) -> timedelta:
@@ -70,6 +71,16 @@ class _Ground:
         axis = self.axis(place)
         width = round(max(axis.at(last) - axis.at(first), least), 2)
         return Bar(x=round(min(axis.at(first), 100 - width), 2), width=width)
+
+    def bar_of(self, place: int) -> Bar:
+        """From the first to the last record of its call, as far as they are in its run."""
+        call, run = self.call_of.get(place), self.runs[place]
+        places = call.records if call else (place,)
+        key = places[0], run
+        if key not in self._bars:
+            times = [self.moments[one] for one in places if self.runs[one] == run]
+            self._bars[key] = self.stretch(place, min(times), max(times))
+        return self._bars[key]
 
     def end_of(self, call: CallView) -> datetime:
         return max(self.moments[place] for place in call.records)
@@ -93,8 +104,6 @@ def _rows(chain: ChainView, ground: _Ground) -> Iterator[Row]:
 def _record(ground: _Ground, place: int, mark: Mark) -> RecordRow:
     record, moment = ground.records[place], ground.moments[place]
     call = ground.call_of.get(place)
-    places = call.records if call else (place,)
-    times = [ground.moments[one] for one in (places[0], places[-1], place)]
     axis = ground.axis(place)
     return RecordRow(
         record=record,
@@ -103,8 +112,8 @@ def _record(ground: _Ground, place: int, mark: Mark) -> RecordRow:
         at=axis.at(moment),
         since_start=moment - axis.start,
         shifted=(record.service, record.instance) in ground.wrong,
-        call=ground.stretch(place, min(times), max(times)),
-        begins=places[0] == place,
+        call=ground.bar_of(place),
+        begins=call is None or call.records[0] == place,
         mark=mark,
     )
 

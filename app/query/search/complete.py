@@ -34,6 +34,7 @@ VALUES_OF: Final = {
 }
 """Field of a search -> which values are asked for."""
 _WORD: Final = re.compile(r'(?:[^\s()"]|"(?:[^"\\]|\\.)*"?)*$')
+_REST: Final = re.compile(r'(?:[^\s()"]|"(?:[^"\\]|\\.)*")*')
 _FIELD: Final = re.compile(r'(?P<name>[A-Za-z_]+|attr\.(?:[^":]|"[^"]*")+):(?P<sign>[<>]=?|=)?')
 
 
@@ -41,7 +42,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The word that the caret stands in."""
 
     start: int
-    """Where what a suggestion replaces begins; it ends at the caret."""
+    """Where what a suggestion replaces begins."""
+    end: int
+    """Where it ends: at the caret, or behind it where the caret stands within a word."""
     field: str
     """Empty before a colon; `attr` while the name of an attribute is written."""
     begun: str
@@ -74,11 +77,25 @@ def place_at(text: str, caret: int) -> Place:
     start += len(written) - len(bare)
     found = _FIELD.match(bare)
     if found:
+        begins, field = start + found.end(), found["name"].lower()
         begun = bare[found.end() :].lstrip('"')
-        return Place(start=start + found.end(), field=found["name"].lower(), begun=begun)
-    if bare.lower().startswith("attr."):
-        return Place(start=start, field="attr", begun=bare[len("attr.") :])
-    return Place(start=start, field="", begun=bare)
+        return Place(start=begins, end=_end_of(text, begins, caret), field=field, begun=begun)
+    is_attribute = bare.lower().startswith("attr.")
+    return Place(
+        start=start,
+        end=_end_of(text, start, caret, is_name=True),
+        field="attr" if is_attribute else "",
+        begun=bare[len("attr.") :] if is_attribute else bare,
+    )
+
+
+def _end_of(text: str, start: int, caret: int, *, is_name: bool = False) -> int:
+    """The end of the word, or of its name; the caret where a quote is still open."""
+    caret = min(max(caret, 0), len(text))
+    word = _REST.match(text, start)
+    end = max(word.end() if word else caret, caret)
+    colon = text.find(":", caret, end) if is_name else -1
+    return colon + 1 if colon >= 0 else end
 
 
 def suggestions(place: Place, known: Known, *, most: int = 12) -> list[Suggestion]:

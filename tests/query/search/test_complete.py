@@ -62,7 +62,7 @@ _VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_siz
 
 @given(value=_VALUES.map(lambda text: text[:200]))
 def test_whatever_is_stored_is_offered_such_that_it_can_be_searched(value: str) -> None:
-    place = Place(start=8, field="service", begun="")
+    place = Place(start=8, end=8, field="service", begun="")
     [one] = suggestions(place, Known(values={"service": {value: ""}}))
 
     found = parse_search(f"service:{one.insert}")
@@ -72,7 +72,26 @@ def test_whatever_is_stored_is_offered_such_that_it_can_be_searched(value: str) 
 
 @given(name=_VALUES.map(lambda text: text[:100]))
 def test_whatever_an_attribute_is_called_it_can_be_searched(name: str) -> None:
-    place = Place(start=0, field="attr", begun="")
+    place = Place(start=0, end=0, field="attr", begun="")
     [one] = suggestions(place, Known(attributes=(name,)))
 
     assert parse_search(f"{one.insert}x") == Attribute(name=name, value="x")
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "left"),
+    [
+        ("service:tar", "iff level:error", " level:error"),
+        ("ser", "vice:tariff", "tariff"),
+        ("attr.or", "der_id:7", "7"),
+        ('service:"pay', 'ment desk" x', " x"),
+        ('service:"pay', " level:error", " level:error"),
+        ("(service:ta", ") x", ") x"),
+    ],
+)
+def test_what_is_chosen_within_a_word_takes_the_place_of_all_of_it(
+    before: str, behind: str, left: str
+) -> None:
+    place = place_at(before + behind, len(before))
+
+    assert (before + behind)[place.end :] == left
