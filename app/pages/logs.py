@@ -27,6 +27,7 @@ from app.query.search import to_text
 from app.query.search.errors import InvalidMoment, InvalidRange, InvalidSearch
 from app.query.searching import search_page
 from app.query.signature_links import SignatureLink, signature_links
+from app.query.unheard import with_hint
 from app.query.walking import SearchTooSlow, while_connected
 from app.settings import Settings
 
@@ -77,8 +78,10 @@ async def show_logs(
 async def _page(database: Database, settings: Settings, wanted: LogsAsked, after: str) -> LogPage:
     asked = asked_of(wanted.q, wanted.since or None, wanted.until or None, settings)
     cursor = read_log_cursor(after, to_text(asked.search)) if after else None
+    now = datetime.now(UTC)
     page = await search_page(database, asked, after=cursor, limit=LINES)
-    return page if wanted.until else until_now(page, datetime.now(UTC))
+    page = await with_hint(database, asked, page, now=now)
+    return page if wanted.until else until_now(page, now)
 
 
 def until_now(page: LogPage, now: datetime) -> LogPage:
