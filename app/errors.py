@@ -39,6 +39,7 @@ AppError
 ├── ReaderLeft              (query)
 ├── ForeignForm             (pages)
 ├── NotAMatch               (catalogue)
+├── JudgedMeanwhile         (catalogue)
 ├── ServiceUnreachable      (canary)
 ├── NoAnswer                (ask)
 ├── Refused                 (ask)

@@ -98,7 +98,11 @@ async def choose(
 async def _ranked(
     session: AsyncSession, matcher: Matcher, signature_id: str
 ) -> tuple[dict[str, object], list[str]]:
-    sample = await sample_of(session, signature_id) if "\0" not in signature_id else None
+    if "\0" in signature_id:
+        raise UnknownSignature
+    # For its lock: whoever judges at the same time comes after this.
+    await newest_verdict(session, signature_id)
+    sample = await sample_of(session, signature_id)
     if sample is None:
         raise UnknownSignature
     found = matcher.match(subject_of_sample(sample))

@@ -6,12 +6,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from app.query.columns import is_column
+
 USUAL_COLUMNS: Final = ("level", "service")
-OFFERED_COLUMNS: Final = (
-    "level", "service", "environment", "release", "instance", "correlation", "signature", "span",
-    "sequence",
-)  # fmt: skip
-ATTRIBUTE: Final = "attr."
 MOST_COLUMNS: Final = 12
 PRESETS: Final = ("-15m", "-1h", "-6h", "-1d", "-7d")
 USUAL_REACH: Final = "-7d"
@@ -64,7 +61,3 @@ def columns_of(given: list[str] | None) -> tuple[str, ...]:
     named = (one.strip() for one in given)
     known = (one for one in named if is_column(one))
     return tuple(dict.fromkeys(known))[:MOST_COLUMNS]
-
-
-def is_column(name: str) -> bool:
-    return name in OFFERED_COLUMNS or (name.startswith(ATTRIBUTE) and len(name) > len(ATTRIBUTE))

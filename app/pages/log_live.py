@@ -24,7 +24,7 @@ from app.query.search import Search, parse_search
 from app.query.signature_links import SignatureLink, signature_links
 from app.settings import Settings
 
-MOST_ROWS: Final = 200
+MOST_ROWS: Final = 60
 """Of what came at once: nobody reads more, and drawing them would keep others waiting."""
 _Cursor = Annotated[str, QueryParameter(max_length=20_000)]
 _LastEvent = Annotated[str, HeaderParameter(name="Last-Event-ID", max_length=20_000)]
@@ -96,11 +96,12 @@ async def _links(
     database: Database, settings: Settings, records: Sequence[LogView]
 ) -> Mapping[str, SignatureLink]:
     """None while the database is busy: a row without them is better than no row."""
+    names = {record.signature_id for record in records if record.signature_id}
+    if not names:
+        return {}
     try:
         async with database.reading(seconds=settings.search_seconds) as session:
-            return await signature_links(
-                session, filter(None, (record.signature_id for record in records))
-            )
+            return await signature_links(session, names)
     except (DatabaseUnavailable, ReadersBusy, TookTooLong):
         return {}
 

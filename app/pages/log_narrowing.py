@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from app.normalise.record import Severity
-from app.pages.log_asking import ATTRIBUTE, LogsAsked
+from app.pages.log_asking import LogsAsked
+from app.query.columns import ATTRIBUTE
 from app.query.log_views import FacetsView
 from app.query.search import Search, parse_search, to_text
 from app.query.search.edit import holds_term, parts_of, with_term, without_term

@@ -6,8 +6,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from app.pages.log_asking import ATTRIBUTE
 from app.pages.wording import machine
+from app.query.columns import ATTRIBUTE
 from app.query.log_views import LogView
 from app.query.signature_links import SignatureLink
 from app.query.views import RecordView

@@ -14,11 +14,12 @@ from app.errors import AppError
 from app.pages import log_completion, log_counts, log_record, saved_searches
 from app.pages.drawing import Pages, asks_for_part
 from app.pages.headers import PRIVATE
-from app.pages.log_asking import OFFERED_COLUMNS, PRESETS, LogsAsked
+from app.pages.log_asking import PRESETS, LogsAsked
 from app.pages.log_narrowing import wider
 from app.pages.log_parameters import ASKED
 from app.pages.log_rows import rows_of
 from app.pages.log_trouble import trouble_of
+from app.query.columns import COLUMNS
 from app.query.exporting import Form
 from app.query.log_cursors import read_log_cursor
 from app.query.log_handlers import asked_of, exported
@@ -53,7 +54,7 @@ async def show_logs(
     values: dict[str, Any] = {
         "asked": log_asked,
         "after": after,
-        "offered": OFFERED_COLUMNS,
+        "offered": COLUMNS,
         "presets": PRESETS,
     }
     try:

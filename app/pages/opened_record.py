@@ -5,11 +5,12 @@ from typing import Final
 
 import msgspec
 
-from app.pages.log_asking import ATTRIBUTE, LogsAsked, is_column
+from app.pages.log_asking import LogsAsked
 from app.pages.log_narrowing import narrowed, term_for
 from app.pages.log_rows import chain_address, record_address, said
 from app.pages.record_errors import Raised, errors_in, stack_of
 from app.query.attributes import flat
+from app.query.columns import ATTRIBUTE, is_column
 from app.query.log_views import LogView
 from app.query.search import Search, parse_search, to_text
 from app.query.search.edit import with_term

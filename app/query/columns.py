@@ -27,9 +27,12 @@ class UnknownColumn(AppError):
         super().__init__(f"`{self.name}`: {self.reason}")
 
 
+def is_column(name: str) -> bool:
+    return name in COLUMNS or (name.startswith(ATTRIBUTE) and len(name) > len(ATTRIBUTE))
+
+
 def check_columns(names: Iterable[str]) -> None:
     """Raises `UnknownColumn`."""
     for name in names:
-        is_attribute = name.startswith(ATTRIBUTE) and len(name) > len(ATTRIBUTE)
-        if name not in COLUMNS and not is_attribute:
+        if not is_column(name):
             raise UnknownColumn(name)

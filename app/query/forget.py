@@ -29,6 +29,8 @@ DRAIN_SECONDS: Final = 10.0
 UNREACHED: Final = (
     "Backups and write-ahead log of the database; deleted rows leave its files by VACUUM.",
     "Spools of other machines: there run `prodsentinel forget` too.",
+    "Catalogue entries, their samples and earlier versions: those are documents.",
+    "What stands behind the first 65,536 characters of a record, which no search reads.",
     "Alerts already sent, notes that people wrote, and the masked titles of signatures.",
     "Records that were under way meanwhile, and those that come later: ask again in a minute.",
 )

@@ -77,7 +77,7 @@ _BARE: Final = """
     sample || jsonb_build_object(
         'message', '[forgotten]', 'attributes', '{}'::jsonb,
         'exception', CASE WHEN jsonb_typeof(sample -> 'exception') = 'object' THEN
-            jsonb_build_object('type', sample #> '{exception,type}', 'message', '[forgotten]')
+            jsonb_build_object('message', '[forgotten]')
         END
     )
 """

@@ -189,7 +189,8 @@ async def _counting(
             source = every_record(asked.search, span)
         return await fetch(session, source)
 
-    width = COUNTED_WIDTH
+    marks = marks_for(asked.search)
+    width = FIRST_WIDTH if marks else COUNTED_WIDTH
     if grains:
         async with database.reading(seconds=asked.seconds) as session:
             whole = await read_whole(session, asked.span)
@@ -197,7 +198,7 @@ async def _counting(
             width = asked.span.length
     walking = walk(
         database, asked.span, fetch_slice, seconds=asked.seconds, width=width,
-        marks=marks_for(asked.search), locking=LOCK_PARTITIONS if grains else None,
+        marks=marks, locking=LOCK_PARTITIONS if grains else None,
     )  # fmt: skip
     async with aclosing(walking):
         async for found in walking:

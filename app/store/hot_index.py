@@ -18,6 +18,7 @@ from app.store.text_index import LEAST_ROWS, Window, build_window, open_days
 log = structlog.get_logger(__name__)
 
 ROUND_SECONDS: Final = 20.0
+REST: Final = 20
 
 
 async def index_windows(
@@ -40,7 +41,7 @@ class HotIndexing:
         self._settings = settings
 
     async def run(self) -> None:
-        """Until cancelled; it rests as long as it worked, so that it takes half a core at most."""
+        """Until cancelled. It rests as long as it built, and longer when it only counted."""
         pause = ROUND_SECONDS
         while True:
             await asyncio.sleep(pause)
@@ -54,7 +55,7 @@ class HotIndexing:
                 metrics.MAINTENANCE_FAILURES.inc()
                 log.exception("hot_index_failed")
                 windows = []
-            pause = max(ROUND_SECONDS, time.monotonic() - began)
+            seconds = round(time.monotonic() - began, 1)
+            pause = max(ROUND_SECONDS, seconds if windows else REST * seconds)
             if windows:
-                seconds = round(time.monotonic() - began, 1)
                 log.info("window_indexed", names=[one.index for one in windows], seconds=seconds)

@@ -153,7 +153,7 @@ COPY_FROM_DEFAULT: Final = """
 LOCK_DEFAULT: Final = """
     SET LOCAL statement_timeout = '5s';
     SET LOCAL lock_timeout = '{lock_ms}ms';
-    LOCK TABLE log_records IN SHARE UPDATE EXCLUSIVE MODE;
+    LOCK TABLE ONLY log_records IN SHARE UPDATE EXCLUSIVE MODE;
     LOCK TABLE log_records_default IN ACCESS EXCLUSIVE MODE
 """
 COPY_LATECOMERS: Final = """
@@ -268,8 +268,7 @@ FORGET_CHAINS: Final = f"""
 """  # noqa: S608 - the same
 
 INDEXES_OF: Final = """
-    SELECT index.relname AS name, indisvalid AS valid,
-        greatest(index.reltuples, 0)::bigint AS rows
+    SELECT index.relname AS name, indisvalid AS valid
     FROM pg_index
     JOIN pg_class AS index ON index.oid = indexrelid
     WHERE indrelid = to_regclass($1)
@@ -284,6 +283,12 @@ CREATE_SEARCH_INDEX: Final = """
 """
 # The end first: of a record that comes now it is false, and nothing more is asked.
 WITHIN: Final = "WHERE occurred_at < '{last}' AND occurred_at >= '{first}'"
+# As of the last ANALYZE, which follows each window.
+ROWS_OF: Final = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass($1)"
+FOLLOWING: Final = """
+    SELECT occurred_at FROM {name} WHERE occurred_at >= $1 AND occurred_at < $2
+    ORDER BY occurred_at OFFSET $3 LIMIT 1
+"""
 COUNT_WITHIN: Final = """
     SELECT count(*) FROM (
         SELECT FROM {name} WHERE occurred_at >= $1 AND occurred_at < $2 LIMIT $3

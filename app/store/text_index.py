@@ -1,7 +1,7 @@
 """Text indexes: one of a closed day, and of the day under way one of each window that is over.
 
 Where records are being written there is none: a GIN index halves COPY. A window is indexed when
-what came since the last one is a quarter of what is indexed, so that a day has some twenty at the
+what came since the last one is a quarter of what is held, so that a day has some twenty at the
 most, however much it holds, and building them reads it a few times over, not once for each.
 """
 
@@ -28,6 +28,9 @@ SETTLED_AFTER: Final = timedelta(seconds=30)
 LEAST_ROWS: Final = 250_000
 """Fewer are read in less time than anybody notices."""
 SHARE: Final = 4
+MOST_TIMES: Final = 4
+"""So many times the least, or a quarter of the day: while a window is indexed, nothing else may
+summarise what comes (`brin_summarize_new_values`), and it is read whole."""
 _WINDOW: Final = re.compile(r"(?P<partition>log_records_\d{8})_search_(?P<first>\d+)_(?P<last>\d+)")
 
 
@@ -93,14 +96,13 @@ async def build_index(driver: Any, partition: str) -> bool | None:
     True when it was built, None when there was nothing to do, False when it failed. `driver` is a
     connection of its own, without a statement_timeout that fits requests.
     """
-    if not await lacks_index(driver, partition):
-        return None
-    if not await _create(driver, partition, index_name(partition)):
+    is_new = await lacks_index(driver, partition)
+    if is_new and not await _create(driver, partition, index_name(partition)):
         return False
     for row in await driver.fetch(queries.INDEXES_OF, partition):
         if _is_replaced(row["name"]):
             await driver.execute(queries.DROP_INDEX.format(index=row["name"]))
-    return True
+    return is_new or None
 
 
 def _is_replaced(index: str) -> bool:
@@ -112,17 +114,27 @@ async def build_window(
     driver: Any, partition: Partition, *, now: datetime, least_rows: int = LEAST_ROWS
 ) -> Window | None:
     """Index what came since the last window, when that is over and worth it: which window."""
-    windows, rows = await _windows(driver, partition.name)
-    window = _next_window(partition, windows, now)
+    window = _next_window(partition, await _windows(driver, partition.name), now)
     if window is None:
         return None
-    worth = max(least_rows, rows // SHARE)
-    bounds = window.since, window.until
+    worth = max(least_rows, await driver.fetchval(queries.ROWS_OF, partition.name) // SHARE)
+    most = max(MOST_TIMES * least_rows, worth)
     count = queries.COUNT_WITHIN.format(name=partition.name)
-    if await driver.fetchval(count, *bounds, worth) < worth:
+    rows = await driver.fetchval(count, window.since, window.until, most + 1)
+    if rows < worth:
         return None
-    where = queries.WITHIN.format(first=bounds[0].isoformat(), last=bounds[1].isoformat())
+    if rows > most:
+        window = await _shortened(driver, window, most)
+    where = queries.WITHIN.format(first=window.since.isoformat(), last=window.until.isoformat())
     return window if await _create(driver, partition.name, window.index, where) else None
+
+
+async def _shortened(driver: Any, window: Window, most: int) -> Window:
+    """To so many of its first rows, in whole seconds."""
+    following = queries.FOLLOWING.format(name=window.partition)
+    until = await driver.fetchval(following, window.since, window.until, most)
+    until = max(until.replace(microsecond=0), window.since + timedelta(seconds=1))
+    return msgspec.structs.replace(window, until=until)
 
 
 def _next_window(partition: Partition, windows: Sequence[Window], now: datetime) -> Window | None:
@@ -134,17 +146,16 @@ def _next_window(partition: Partition, windows: Sequence[Window], now: datetime)
     return Window(partition=partition.name, since=since, until=until) if since < until else None
 
 
-async def _windows(driver: Any, partition: str) -> tuple[list[Window], int]:
-    """Those that are there, and of how many rows they were made; unfinished ones are dropped."""
-    windows, rows = [], 0
+async def _windows(driver: Any, partition: str) -> list[Window]:
+    """Those that are there; unfinished ones are dropped."""
+    windows = []
     for row in await driver.fetch(queries.INDEXES_OF, partition):
         window = window_of(row["name"])
         if window and row["valid"]:
             windows.append(window)
-            rows += row["rows"]
         elif window:
             await driver.execute(queries.DROP_INDEX.format(index=row["name"]))
-    return windows, rows
+    return windows
 
 
 async def _create(driver: Any, partition: str, index: str, where: str = "") -> bool:

@@ -7,26 +7,37 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-# Message, type, what was raised with, and the stack: raw, or the values of its frames without
-# their keys, since `module` is a word of every frame. A message is never cut off for the rest.
+# Message, type, what was raised with, and the stack: raw, or the texts of its frames. As JSON it
+# would bring words that nobody wrote: `module` of every frame, `null`, the n of a line's end.
 UPGRADE = r"""
+CREATE FUNCTION frames_text(frames jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (
+        SELECT coalesce(string_agg(value #>> '{}', E'\n'), '')
+        FROM jsonb_path_query(frames, '$[*].* ? (@.type() == "string")') AS value
+    );
 CREATE FUNCTION searched_text(message text, exception jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN exception IS NULL THEN message ELSE
         message || E'\n' || coalesce(exception ->> 'type', '')
         || E'\n' || coalesce(exception ->> 'message', '')
         || E'\n' || CASE jsonb_typeof(exception -> 'stacktrace')
-            WHEN 'array' THEN jsonb_path_query_array(exception, '$.stacktrace[*].*')::text
+            WHEN 'array' THEN frames_text(exception -> 'stacktrace')
             ELSE coalesce(exception ->> 'stacktrace', '')
         END
     END
 """
-DOWNGRADE = "DROP FUNCTION searched_text(text, jsonb) CASCADE"
+DOWNGRADE = """
+DROP FUNCTION searched_text(text, jsonb) CASCADE;
+DROP FUNCTION frames_text(jsonb)
+"""
 
 
 def upgrade() -> None:
-    op.execute(UPGRADE)
+    for statement in UPGRADE.split(";\n"):
+        op.execute(statement)
 
 
 def downgrade() -> None:
-    op.execute(DOWNGRADE)
+    for statement in DOWNGRADE.split(";\n"):
+        op.execute(statement)

@@ -51,6 +51,12 @@ RAISED: list[dict[str, Any]] = [
     {"type": "store.CardDeclined", "message": "no Order"},
     {"type": "KeyError", "stacktrace": 'File "payment.py", line 17\n  order o-18\nKeyError'},
     {"stacktrace": [{"function": "pay", "module": "été/card.py", "line": 17, "source": "a.b()"}]},
+    {
+        "stacktrace": [
+            {"function": "pay", "module": "a\\b.py", "line": 18, "source": "\tthrow order"},
+            {"function": "<card>", "module": "?", "line": None, "source": None},
+        ]
+    },
 ]
 NAMES = ["order_id", "http", "http.status", "n"]
 LEVELS = list(Severity)
@@ -101,7 +107,8 @@ def searched_text(record: dict[str, Any]) -> str:
     raised = record.get("exception", {})
     stack = raised.get("stacktrace", "")
     if not isinstance(stack, str):
-        stack = "\n".join(str(value) for frame in stack for value in frame.values())
+        values = [value for frame in stack for value in frame.values()]
+        stack = "\n".join(value for value in values if isinstance(value, str))
     return "\n".join([record["message"], raised.get("type", ""), raised.get("message", ""), stack])
 
 
@@ -187,7 +194,7 @@ _presences = [Presence.EXCEPTION, Presence.SIGNATURE, Presence.RELEASE, Presence
 _beginnings = st.sampled_from(["pay", "o-1", "card dec", "ET", "/api/or"])
 _terms: st.SearchStrategy[Search] = st.one_of(
     st.builds(Words, text=_phrases),
-    st.builds(Words, text=st.sampled_from(["no order", "module", "py line", "pay été", "o-18"])),
+    st.builds(Words, text=st.sampled_from(["no order", "module", "pay été", "throw", "null"])),
     st.builds(Words, text=_beginnings, is_prefix=st.just(True)),
     _fields(Column.SERVICE, "payment", "gate"),
     _fields(Column.RELEASE, "1.2", "1.20", "%"),

@@ -6,13 +6,16 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import Select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement, Executable
 
 from app.database import Database
-from app.query.log_queries import newest_of
+from app.query.log_queries import newest_of, window_bounds
 from app.query.search import parse_search
+from app.query.searching import marks_for
 from app.query.slices import Span
+from app.query.walking import walk
 from tests.query.shelves import CLOSED, INDEXED, NOW, close_shelves, make_shelves
 
 pytestmark = pytest.mark.anyio
@@ -119,3 +122,27 @@ async def test_the_errors_of_a_service_are_read_from_the_newest_on(filled: Datab
 
     assert "Incremental Sort" in plan
     assert "Presorted Key: log_records.occurred_at" in plan
+
+
+async def test_only_what_text_indexes_find_is_read_window_by_window(filled: Database) -> None:
+    async with filled.reading(seconds=60) as session:
+        bounds = await window_bounds(session)
+
+    assert bounds == (NOW.replace(hour=0), INDEXED)
+    assert marks_for(parse_search("service:a (zebra OR level:error)")) is window_bounds
+    assert marks_for(parse_search("service:a attr.n:17")) is window_bounds
+    assert marks_for(parse_search("service:a level:error")) is None
+
+
+async def test_slices_end_where_a_window_does(filled: Database) -> None:
+    pieces: list[Span] = []
+
+    async def fetch(_: AsyncSession, span: Span) -> None:
+        pieces.append(span)
+
+    span = Span(since=INDEXED - timedelta(hours=8), until=NOW)
+    async for _ in walk(filled, span, fetch, seconds=60, marks=window_bounds):
+        pass
+
+    assert not [one for one in pieces if one.since < INDEXED < one.until]
+    assert pieces[-1].since == span.since

@@ -3,9 +3,6 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from app.pages.log_asking import OFFERED_COLUMNS
-from app.query.columns import COLUMNS
-
 pytestmark = pytest.mark.anyio
 PATH = "/api/saved-searches/late-payments"
 SEARCH = {"q": "service:payment timed out", "from": "-1d", "columns": ["service", "attr.order_id"]}
@@ -72,7 +69,3 @@ async def test_a_search_that_would_not_run_is_not_saved(
 async def test_a_name_that_is_none_is_refused(client: httpx.AsyncClient, name: str) -> None:
     assert (await client.put(f"/api/saved-searches/{name}", json=SEARCH)).status_code == 400
     assert (await client.get(f"/api/saved-searches/{name}")).status_code == 404
-
-
-def test_the_columns_that_can_be_saved_are_those_that_the_page_offers() -> None:
-    assert COLUMNS == OFFERED_COLUMNS

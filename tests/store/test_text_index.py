@@ -204,14 +204,14 @@ async def test_windows_follow_one_another_and_wait_until_they_are_worth_it(
     later = NOON + timedelta(seconds=1_000) + SETTLED_AFTER
 
     too_few = await build_window(connection, TODAY, now=later, least_rows=1_001)
-    first = await build_window(connection, TODAY, now=later, least_rows=100)
+    first = await build_window(connection, TODAY, now=later, least_rows=250)
     await store_seconds(connection, NOON + timedelta(seconds=1_000), 249)
     not_a_quarter = await build_window(
-        connection, TODAY, now=later + timedelta(seconds=249), least_rows=100
+        connection, TODAY, now=later + timedelta(seconds=249), least_rows=250
     )
     await store_seconds(connection, NOON + timedelta(seconds=1_249), 1)
     second = await build_window(
-        connection, TODAY, now=later + timedelta(seconds=250), least_rows=100
+        connection, TODAY, now=later + timedelta(seconds=250), least_rows=250
     )
 
     assert too_few is not_a_quarter is None
@@ -219,6 +219,34 @@ async def test_windows_follow_one_another_and_wait_until_they_are_worth_it(
     assert second
     assert (first.since, first.until) == (NOON.replace(hour=0), NOON + timedelta(seconds=1_000))
     assert (second.since, second.until) == (first.until, NOON + timedelta(seconds=1_250))
+
+
+async def test_a_window_holds_no_more_than_is_soon_indexed(
+    connection: asyncpg.Connection,
+) -> None:
+    await make_partitions(connection, now=NOON, ahead=1)
+    await store_seconds(connection, NOON, 1_000)
+    later = NOON + timedelta(hours=1)
+
+    windows = [await build_window(connection, TODAY, now=later, least_rows=100) for _ in range(4)]
+
+    # The last two hundred are not yet a quarter of what is held.
+    ends = [window.until for window in windows if window]
+    assert ends == [NOON + timedelta(seconds=400), NOON + timedelta(seconds=800)]
+
+
+async def test_windows_left_beside_the_index_of_their_day_go_with_the_next_round(
+    connection: asyncpg.Connection,
+) -> None:
+    await make_partitions(connection, now=NOON, ahead=1)
+    await store_seconds(connection, NOON, 100)
+    await build_index(connection, TODAY.name)
+    await build_window(connection, TODAY, now=NOON + timedelta(hours=1), least_rows=1)
+
+    again = await build_index(connection, TODAY.name)
+
+    assert again is None
+    assert await index_names_of(connection, TODAY.name) == [f"{TODAY.name}_search"]
 
 
 async def test_what_was_left_of_a_window_is_built_anew(connection: asyncpg.Connection) -> None:

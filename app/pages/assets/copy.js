@@ -50,6 +50,6 @@ export async function copy(event) {
     control.textContent = "Copied";
     setTimeout(() => { control.textContent = label; }, SHOWN_MS);
   } catch {
-    offer(control, await text);
+    text.then((said) => offer(control, said), () => announce("Could not be read; try again"));
   }
 }
