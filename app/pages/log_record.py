@@ -17,8 +17,8 @@ from app.pages.opened_record import opened
 from app.query.log_queries import one_record
 from app.query.log_views import LogView
 from app.query.record_place import place_of
-from app.query.searching import UnknownRecord, surroundings
 from app.query.signature_links import signature_links
+from app.query.surroundings import UnknownRecord, surroundings
 from app.query.walking import while_connected
 from app.settings import Settings
 

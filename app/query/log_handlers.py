@@ -26,9 +26,9 @@ from app.query.searching import (
     facets,
     histogram,
     search_page,
-    surroundings,
 )
 from app.query.slices import Span
+from app.query.surroundings import surroundings
 from app.query.unheard import with_hint
 from app.query.walking import while_connected
 from app.settings import Settings

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app.query.log_cursors import Place
-from app.query.searching import UnknownRecord
+from app.query.surroundings import UnknownRecord
 from app.receive.correlation import safe_token
 
 

@@ -1,4 +1,4 @@
-"""A search over a span of time: pages, counts and surroundings, in bounded time."""
+"""A search over a span of time: pages and counts, in bounded time."""
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
@@ -10,7 +10,6 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
-from app.errors import NotFound
 from app.query import log_queries as queries
 from app.query.buckets import bucket_width, start_of, starts_of
 from app.query.counted import is_held, usable_grains
@@ -21,11 +20,10 @@ from app.query.counted_queries import (
     every_record,
     read_whole,
 )
-from app.query.log_cursors import Cursor, Place, write_log_cursor
+from app.query.log_cursors import Cursor, write_log_cursor
 from app.query.log_queries import FACETS, Split
 from app.query.log_views import (
     BucketView,
-    ContextView,
     FacetsView,
     FacetValue,
     HistogramView,
@@ -34,17 +32,12 @@ from app.query.log_views import (
 )
 from app.query.search import Search, to_text
 from app.query.search.model import And, Attribute, Column, Field, Or, Words
-from app.query.slices import FIRST_WIDTH, Span, cut_oldest
+from app.query.slices import FIRST_WIDTH, Span
 from app.query.walking import Marks, walk
 from app.store.count_queries import GRAINS
 
 COUNTED_WIDTH: Final = timedelta(hours=6)
-CONTEXT_REACH: Final = timedelta(days=1)
 _Row = TypeVar("_Row")
-
-
-class UnknownRecord(NotFound):
-    """No log record has these three: correlation_id, occurred_at, record_id."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,54 +250,3 @@ def _values_of(name: str, counts: Counter[str | None], top: int) -> tuple[FacetV
 def _top(counts: Iterable[tuple[str | None, int]], top: int) -> tuple[FacetValue, ...]:
     ordered = sorted(counts, key=lambda one: (-one[1], one[0] is None, one[0] or ""))
     return tuple(FacetValue(value=value, count=count) for value, count in ordered[:top])
-
-
-async def surroundings(
-    database: Database, place: Place, *, limit: int, seconds: float
-) -> ContextView:
-    """What the record's instance logged within a day around it. Raises `UnknownRecord`."""
-    async with database.reading(seconds=seconds) as session:
-        record = await queries.one_record(session, place)
-    if record is None:
-        raise UnknownRecord
-    return ContextView(
-        before=tuple(reversed(await _older(database, record, limit, seconds))),
-        record=record,
-        after=tuple(await _newer(database, record, limit, seconds)),
-    )
-
-
-async def _older(database: Database, record: LogView, limit: int, seconds: float) -> list[LogView]:
-    until = record.occurred_at + timedelta(microseconds=1)
-    found: list[LogView] = []
-
-    async def fetch(session: AsyncSession, span: Span) -> list[LogView]:
-        return await queries.older_beside(session, record, span, limit=limit - len(found))
-
-    walking = walk(
-        database, Span(since=until - CONTEXT_REACH, until=until), fetch, seconds=seconds / 2
-    )
-    return await _collected(walking, found, limit)
-
-
-async def _newer(database: Database, record: LogView, limit: int, seconds: float) -> list[LogView]:
-    since = record.occurred_at
-    found: list[LogView] = []
-
-    async def fetch(session: AsyncSession, span: Span) -> list[LogView]:
-        return await queries.newer_beside(session, record, span, limit=limit - len(found))
-
-    span = Span(since=since, until=since + CONTEXT_REACH)
-    walking = walk(database, span, fetch, seconds=seconds / 2, cut=cut_oldest)
-    return await _collected(walking, found, limit)
-
-
-async def _collected(
-    walking: AsyncGenerator[tuple[Span, list[LogView]], None], found: list[LogView], limit: int
-) -> list[LogView]:
-    async with aclosing(walking):
-        async for _, records in walking:
-            found += records
-            if len(found) >= limit:
-                break
-    return found

@@ -20,6 +20,7 @@ from app.store.counting import KEPT_DAYS
 
 REACH: Final = timedelta(days=7)
 MOST_NAMES: Final = 500
+FRESH: Final = timedelta(minutes=1)
 SECONDS: Final = 1.0
 """A hint is not waited for."""
 _LONGEST: Final = 100
@@ -86,7 +87,7 @@ async def _hint(database: Database, asked: Asked, *, now: datetime) -> str | Non
         async with asyncio.timeout(SECONDS), database.reading(seconds=SECONDS) as session:
             for name in names:
                 if name.kind not in known:
-                    known[name.kind] = await _known(session, name.kind, since=since)
+                    known[name.kind] = await _known(session, name.kind, since, now)
                 listed = known[name.kind]
                 if listed is not None and (hint := hint_of(name, listed, reach=now - since)):
                     return hint
@@ -95,9 +96,14 @@ async def _hint(database: Database, asked: Asked, *, now: datetime) -> str | Non
     return None
 
 
-async def _known(session: AsyncSession, kind: str, *, since: datetime) -> tuple[str, ...] | None:
-    """None: there are too many to tell."""
+async def _known(
+    session: AsyncSession, kind: str, since: datetime, now: datetime
+) -> tuple[str, ...] | None:
+    """None: there are too many to tell, or what came lately is not counted yet."""
     if kind == _ISSUE:
         return tuple(one.known_issue_id for one in await queries.list_known_issues(session))
+    counted = await service_queries.counted_until(session)
+    if counted is None or counted < now - FRESH:
+        return None
     found = await service_queries.list_names(session, kind, since=since, limit=MOST_NAMES)
     return tuple(one.name for one in found) if len(found) < MOST_NAMES else None
