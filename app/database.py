@@ -113,6 +113,8 @@ _OF_READERS: Final = {
     "application_name": "prodsentinel-search",
     "default_transaction_read_only": "on",
     "plan_cache_mode": "force_custom_plan",
+    # A search takes one core: the others belong to whoever writes.
+    "max_parallel_workers_per_gather": "0",
 }
 
 

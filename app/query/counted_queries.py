@@ -32,7 +32,7 @@ from app.store.tables import log_records, record_counts, record_kinds
 _r = log_records.c
 _HELD: Final = ("service", "level", "environment", "release", "instance", "signature_id")
 # Workers take longer to start than counts to be read, and the records' writers need them more.
-_PLAN: Final = text(f"{PLAN}, set_config('max_parallel_workers_per_gather', '0', true)")
+_PLAN: Final = text(PLAN)
 # In the way of a partition that is attached or detached, for which both are locked, and of nobody
 # else: a statement would read of a day that is gone, or not of rows that moved.
 LOCK_PARTITIONS: Final = text(

@@ -148,8 +148,9 @@ class Counting:
                 return
 
     async def _summarise(self) -> None:
-        # A lock that somebody holds, a partition that is just being dropped: next time.
-        with suppress(DBAPIError):
+        # A lock that somebody holds (it counts as unavailable), as whoever builds an index does; a
+        # partition that is just being dropped: next time.
+        with suppress(DBAPIError, DatabaseUnavailable):
             async with self._database.session() as session:
                 await session.execute(queries.BRIEFLY)
                 await session.execute(queries.SUMMARISE)

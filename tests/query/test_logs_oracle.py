@@ -107,8 +107,9 @@ def searched_text(record: dict[str, Any]) -> str:
     raised = record.get("exception", {})
     stack = raised.get("stacktrace", "")
     if not isinstance(stack, str):
-        values = [value for frame in stack for value in frame.values()]
-        stack = "\n".join(value for value in values if isinstance(value, str))
+        stack = "\n".join(
+            f"{frame['module']} {frame['function']}\n{frame['source'] or ''}" for frame in stack
+        )
     return "\n".join([record["message"], raised.get("type", ""), raised.get("message", ""), stack])
 
 
@@ -194,7 +195,7 @@ _presences = [Presence.EXCEPTION, Presence.SIGNATURE, Presence.RELEASE, Presence
 _beginnings = st.sampled_from(["pay", "o-1", "card dec", "ET", "/api/or"])
 _terms: st.SearchStrategy[Search] = st.one_of(
     st.builds(Words, text=_phrases),
-    st.builds(Words, text=st.sampled_from(["no order", "module", "pay été", "throw", "null"])),
+    st.builds(Words, text=st.sampled_from(["no order", "module", "py pay", "throw", "null"])),
     st.builds(Words, text=_beginnings, is_prefix=st.just(True)),
     _fields(Column.SERVICE, "payment", "gate"),
     _fields(Column.RELEASE, "1.2", "1.20", "%"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import Select, text
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement, Executable
@@ -54,14 +54,13 @@ async def filled(connection: asyncpg.Connection, database: Database) -> Database
         """,
         [CLOSED, NOW],
     )
-    await close_shelves(connection)
+    await close_shelves(connection, window_rows=5_000)
     return database
 
 
 async def plan_of(database: Database, q: str, span: Span) -> str:
     query = newest_of(parse_search(q), span, before=None, limit=10)
     async with database.reading(seconds=60) as session:
-        await session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
         rows = await session.execute(Explained(query))
         return "\n".join(row[0] for row in rows)
 
