@@ -46,8 +46,10 @@ def rows(options: Options) -> Iterator[Row]:
             yield from _filling(size, spent, held)
             samples = sampled(made.url, held.stored)
             asking = Asking(reader.port, sending, samples, QUICK if options.quick else Effort())
+            alone = asking.ask_alone(kinds)
+            yield from _answers(f"{_told(size)}, nothing sent", kinds, alone, is_held=False)
             found.append(asking.ask(kinds) if kinds else {})
-            yield from _answers(size, kinds, found[-1], is_held=size == every)
+            yield from _answers(_told(size), kinds, found[-1], is_held=size == every)
             yield from asking.ingest_rows(_told(size))
         yield from _growth(kinds, found)
         if LIVE in wanted:
@@ -70,11 +72,11 @@ def _filling(size: int, spent: Spent, held: Contents) -> Iterator[Row]:
 
 
 def _answers(
-    size: int, kinds: list[Kind], found: dict[str, Asked], *, is_held: bool
+    size: str, kinds: list[Kind], found: dict[str, Asked], *, is_held: bool
 ) -> Iterator[Row]:
     for kind in kinds:
         asked = found[kind.name]
-        about = f"{_told(size)}: {kind.title} ({kind.reads}), "
+        about = f"{size}: {kind.title} ({kind.reads}), "
         for name, value, goal in (("p50", asked.p50, kind.p50), ("p99", asked.p99, kind.p99)):
             told, holds = (f"< {goal:g}", value < goal) if is_held else ("", None)
             yield Row(f"{about}{name} of {len(asked.milliseconds)}", value, "ms", told, holds)

@@ -76,9 +76,13 @@ class Asking:
         for kind in kinds:
             self._check(kind)
         with HalfLoad(self._sending, self.half) as beside:
-            found = {kind.name: self._asked(kind) for kind in kinds}
+            found = self.ask_alone(kinds)
         self._loads = beside.loads
         return found
+
+    def ask_alone(self, kinds: Sequence[Kind]) -> dict[str, Asked]:
+        """The same, unchecked, with nothing sent by this."""
+        return {kind.name: self._asked(kind) for kind in kinds}
 
     def _asked(self, kind: Kind) -> Asked:
         loads: list[Load] = []

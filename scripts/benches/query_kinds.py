@@ -131,7 +131,7 @@ def _histogram(_: Samples) -> str:
 
 
 INDEXED: Final = "an index"
-HOT: Final = "an index of each closed day; a scan of today"
+HOT: Final = "closed days and windows, a scan of the rest"
 KINDS: Final = (
     Kind(
         name="correlation",
@@ -151,7 +151,7 @@ KINDS: Final = (
     Kind(
         name="words",
         title="two words over the last hour",
-        p50=80, p99=300, path=_two_words, reads="a scan of the last hour", is_scan=True, finds=None,
+        p50=80, p99=300, path=_two_words, reads="windows, a scan of the rest", is_scan=True, finds=None,
     ),
     Kind(
         name="rare",
