@@ -151,7 +151,8 @@ KINDS: Final = (
     Kind(
         name="words",
         title="two words over the last hour",
-        p50=80, p99=300, path=_two_words, reads="windows, a scan of the rest", is_scan=True, finds=None,
+        p50=80, p99=300, path=_two_words, reads="windows, a scan of the rest", is_scan=True,
+        finds=None,
     ),
     Kind(
         name="rare",
