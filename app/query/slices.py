@@ -15,6 +15,7 @@ LEAST_WIDTH: Final = timedelta(seconds=1)
 _CHEAP_SECONDS: Final = 0.05
 _FAIR_SECONDS: Final = 0.25
 _DEAR_SECONDS: Final = 1.0
+_PAST_NOTHING: Final = 2.0
 _FAILED: Final = 1 / 16
 _MOST_DAYS: Final = 4_000_000
 
@@ -46,10 +47,13 @@ def cut_oldest(span: Span, width: timedelta) -> tuple[Span, Span]:
     return Span(since=span.since, until=cut), Span(since=cut, until=span.until)
 
 
-def next_width(width: timedelta, length: timedelta, seconds: float) -> timedelta:
+def next_width(
+    width: timedelta, length: timedelta, seconds: float, *, is_empty: bool = False
+) -> timedelta:
     """How wide the next slice is, when one was to be so wide, was so long, and took so long.
 
-    One that a mark made short, and that cost little, tells nothing against the width.
+    One that a mark made short, and that cost little, tells nothing against the width. One in which
+    nothing was found tells little for it: what comes next may be full, as now is after the future.
     """
     factor = 0.5
     if seconds < _DEAR_SECONDS:
@@ -58,6 +62,8 @@ def next_width(width: timedelta, length: timedelta, seconds: float) -> timedelta
         factor = 3.0
     if seconds < _CHEAP_SECONDS:
         factor = 8.0
+    if is_empty:
+        factor = min(factor, _PAST_NOTHING)
     grown = _scaled(length, factor)
     return max(grown, width) if factor > 1 else grown
 

@@ -68,7 +68,8 @@ async def walk(
         except TookTooLong:
             width = narrower(piece.length)
             continue
-        width = next_width(width, piece.length, time.monotonic() - began)
+        seconds_taken = time.monotonic() - began
+        width = next_width(width, piece.length, seconds_taken, is_empty=not found)
         rest, fetched = after, True
         yield piece, found
     if not (fetched or span.is_empty):

@@ -70,6 +70,8 @@ def test_a_slice_made_short_by_a_mark_leaves_the_next_as_wide() -> None:
 
     assert next_width(hour, second, 0.001) == hour
     assert next_width(hour, hour, 0.001) == 8 * hour
+    assert next_width(hour, hour, 0.001, is_empty=True) == 2 * hour
+    assert next_width(hour, hour, 2.0, is_empty=True) == hour / 2
     assert next_width(hour, second, 2.0) == second
 
 
