@@ -26,6 +26,8 @@ const gap = draft?.value.indexOf("[what to do]") ?? -1;
 if (gap >= 0) {
   draft.focus({ preventScroll: true });
   draft.setSelectionRange(gap, gap + "[what to do]".length);
+  const before = draft.value.slice(0, gap).split("\n").length / draft.value.split("\n").length;
+  draft.scrollTop = before * draft.scrollHeight - draft.clientHeight / 3;
 }
 
 // What a change led to is said, and seen: the place where it was asked for is gone.
