@@ -17,6 +17,7 @@ import httpx
 import msgspec
 
 from app.database import asyncpg_dsn
+from tests.faults.rig import until
 
 Raw = dict[str, Any]
 
@@ -97,6 +98,14 @@ class Ledger:
                 continue  # what was promised once stays promised
             self.fates[name] = fate
             self.answers[answer] += 1
+
+    async def until_taken(self, count: int) -> None:
+        """Until more records than these were answered with 202, however slow this machine is."""
+
+        async def are_taken() -> bool:
+            return self.answers[202] > count
+
+        await until(are_taken, seconds=PATIENCE_SECONDS)
 
     async def resend(self, url: str, *, acknowledged: int = 50) -> None:
         """Send what is unknown until it is acknowledged, and some that is known once more."""

@@ -89,9 +89,9 @@ async def test_killed_at_any_moment_under_load(api: Api, shared_url: str) -> Non
             await asyncio.sleep(0.6 + 0.17 * round_)
             await api.kill()
             await api.start()
-        await asyncio.sleep(0.3)
+        await ledger.until_taken(100)
 
-    assert ledger.having(Fate.ACKNOWLEDGED)
+    assert len(ledger.having(Fate.ACKNOWLEDGED)) > 100
     await hold_the_law(ledger, api.url, shared_url)
 
 
