@@ -7,23 +7,13 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from app.pages.wording import machine
-from app.query.columns import ATTRIBUTE
+from app.query.columns import ATTRIBUTE, FIELDS
 from app.query.log_views import LogView
 from app.query.signature_links import SignatureLink
 from app.query.views import RecordView
 
 LONGEST: Final = 2_000
 """Characters of a message that a row shows; all of it stands in the opened record."""
-_CELLS: Final = {
-    "service": "service",
-    "environment": "environment",
-    "release": "release",
-    "instance": "instance",
-    "correlation": "correlation_id",
-    "signature": "signature_id",
-    "span": "span_id",
-    "sequence": "sequence",
-}
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +78,7 @@ def cell_of(record: LogView, column: str) -> str:
         return str(record.level.value)
     if column.startswith(ATTRIBUTE):
         return said(attribute_of(record.attributes, column[len(ATTRIBUTE) :]))[:LONGEST]
-    value = getattr(record, _CELLS[column])
+    value = getattr(record, FIELDS[column])
     return "" if value is None else str(value)
 
 

@@ -10,7 +10,7 @@ from app.pages.log_narrowing import narrowed, term_for
 from app.pages.log_rows import chain_address, record_address, said
 from app.pages.record_errors import Raised, errors_in, stack_of
 from app.query.attributes import flat
-from app.query.columns import ATTRIBUTE, is_column
+from app.query.columns import ATTRIBUTE, FIELDS, is_column
 from app.query.log_views import LogView
 from app.query.search import Search, parse_search, to_text
 from app.query.search.edit import with_term
@@ -19,19 +19,7 @@ from app.query.search.model import Everything, Not
 from app.query.signature_links import SignatureLink
 
 MOST_FIELDS: Final = 200
-_FIELDS: Final = {
-    "service": "service",
-    "level": "level",
-    "environment": "environment",
-    "release": "release",
-    "instance": "instance",
-    "correlation": "correlation_id",
-    "signature": "signature_id",
-    "span": "span_id",
-    "parent span": "parent_span_id",
-    "sequence": "sequence",
-    "record": "record_id",
-}
+_FIELDS: Final = FIELDS | {"parent span": "parent_span_id", "record": "record_id"}
 
 
 class FoundField(msgspec.Struct, frozen=True, kw_only=True):

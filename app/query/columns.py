@@ -6,10 +6,19 @@ from typing import Final
 
 from app.errors import AppError
 
-COLUMNS: Final = (
-    "level", "service", "environment", "release", "instance", "correlation", "signature", "span",
-    "sequence",
-)  # fmt: skip
+FIELDS: Final = {
+    "level": "level",
+    "service": "service",
+    "environment": "environment",
+    "release": "release",
+    "instance": "instance",
+    "correlation": "correlation_id",
+    "signature": "signature_id",
+    "span": "span_id",
+    "sequence": "sequence",
+}
+"""As searches and pages name them -> the column of `log_records`."""
+COLUMNS: Final = tuple(FIELDS)
 ATTRIBUTE: Final = "attr."
 
 

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.tables import matches
 from app.normalise.record import Severity
+from app.query.columns import FIELDS
 from app.query.counted_queries import Source, how_many
 from app.query.log_cursors import Place
 from app.query.log_views import LogView
@@ -41,15 +42,6 @@ FACETS: Final = ("service", "level", "environment", "release", "instance", "sign
 
 _r = log_records.c
 _KEY = tuple_(_r.occurred_at, _r.record_id, _r.correlation_id)
-_FIELDS: Final = {
-    "service": "service",
-    "level": "level",
-    "environment": "environment",
-    "release": "release",
-    "instance": "instance",
-    "signature": "signature_id",
-}
-"""The column of each field that has one."""
 _SEARCH_INDEXES: Final = text(r"""
     SELECT relname FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
     WHERE relkind = 'i' AND relname LIKE 'log\_records\_%\_search\_%' AND indisvalid
@@ -157,7 +149,7 @@ def _split(
     if split == "known":
         is_error = rows.c.level >= literal(Severity.ERROR, severity)
         return case((rows.c.signature_id == _KNOWN, "known"), else_="unknown"), [is_error]
-    return rows.c[_FIELDS[split]], []
+    return rows.c[FIELDS[split]], []
 
 
 async def counts(
@@ -173,7 +165,7 @@ def facets_of(source: Source, *, attributes: Sequence[str]) -> Select[Any]:
     Attributes are those of each record: with them, the source is `every_record`.
     """
     # Named in an inner statement: a grouping must repeat an expression with the same parameters.
-    named = [source.rows.c[_FIELDS[name]].label(f"f{n}") for n, name in enumerate(FACETS)]
+    named = [source.rows.c[FIELDS[name]].label(f"f{n}") for n, name in enumerate(FACETS)]
     named += [value_at(name).label(f"f{len(FACETS) + n}") for n, name in enumerate(attributes)]
     weights = [c.label("records") for c in source.rows.c if c.name == "records"]
     inner = select(*named, *weights).select_from(source.rows).where(*source.where).subquery()
